@@ -1,0 +1,225 @@
+"""Comparing an answer's output with the right one, and saying in a sentence how they differ.
+
+Leniency is about form only: a number for a one-element tensor, a list for a tuple, float64 for float32, a numpy array
+for a tensor. Values are held to the check's tolerance.
+"""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+def brief(value: Any) -> str:
+    """A value in a few characters: a tensor's shape, a collection's size, a short repr."""
+    if isinstance(value, Tensor):
+        kind = {torch.bool: "bool ", torch.int64: "int ", torch.float64: "float64 "}.get(value.dtype, "")
+        return f"{kind}{tuple(value.shape)}"
+    if isinstance(value, np.ndarray):
+        return f"array {value.shape}"
+    if callable(value) and hasattr(value, "__name__"):
+        return value.__name__
+    text = repr(value)
+    if len(text) <= 40:
+        return text
+    return f"{type(value).__name__} of {len(value)}" if hasattr(value, "__len__") else text[:40]
+
+
+def has_ellipsis(value: Any) -> bool:
+    """Whether `...`, the mark of what is left out, stands in a value."""
+    if value is Ellipsis:
+        return True
+    if isinstance(value, Mapping):
+        return any(has_ellipsis(v) for v in value.values())
+    return isinstance(value, list | tuple) and any(has_ellipsis(v) for v in value)
+
+
+def difference(got: Any, want: Any, rtol: float, atol: float, explain: bool = True) -> str | None:
+    """None if `got` is as good as `want`, else a sentence or two on how it differs: form first, then values.
+
+    With `explain` off the sentence is only "differs", found faster.
+    """
+    wrong_form = structure(got, want)
+    if wrong_form:
+        return wrong_form
+    if isinstance(want, Tensor):
+        return _values(_tensor(got, want), want, rtol, atol, explain)
+    if isinstance(want, bool | str | None) or not isinstance(want, numbers.Number | Mapping | list | tuple):
+        return None if _plain(got) == want else f"got {brief(_plain(got))}, expected {brief(want)}."
+    if isinstance(want, numbers.Number):
+        return _values(_tensor(got, torch.tensor(want)), torch.tensor(want), rtol, atol, explain)
+    pairs = _pairs(got, want)
+    for key, mine, theirs in pairs:
+        inner = difference(mine, theirs, rtol, atol, explain)
+        if inner:
+            return f"in part [{key!r}], {inner}" if len(pairs) > 1 else inner
+    return None
+
+
+def structure(got: Any, want: Any) -> str | None:
+    """None if `got` has the type, length, shape and kind of numbers of `want`, else a sentence."""
+    if isinstance(want, Tensor) or (isinstance(want, numbers.Number) and not isinstance(want, bool)):
+        return _tensor_structure(got, want if isinstance(want, Tensor) else torch.tensor(want))
+    if isinstance(want, Mapping):
+        if not isinstance(got, Mapping):
+            return f"expected a dict, got {_a(got)}."
+        if set(got) != set(want):
+            missing, extra = set(want) - set(got), set(got) - set(want)
+            what = f"{sorted(missing, key=repr)[0]!r} is missing" if missing else ""
+            what += " and " if missing and extra else ""
+            what += f"{sorted(extra, key=repr)[0]!r} should not be there" if extra else ""
+            return f"the dict's keys differ: {what}."
+    elif isinstance(want, list | tuple):
+        if isinstance(got, Tensor | np.ndarray):
+            got = list(got)
+        if not isinstance(got, Sequence) or isinstance(got, str):
+            return f"expected {len(want)} things in a {type(want).__name__}, got {_a(got)}."
+        if len(got) != len(want):
+            return f"expected {len(want)} items, got {len(got)}."
+    elif isinstance(want, str) and not isinstance(got, str):
+        return f"expected a string, got {_a(got)}."
+    elif isinstance(want, bool) and not isinstance(_plain(got), bool):
+        return f"expected True or False, got {_a(got)}."
+    return None
+
+
+def _tensor_structure(got: Any, want: Tensor) -> str | None:
+    try:
+        mine = _tensor(got, want)
+    except (TypeError, ValueError, RuntimeError):
+        return f"expected a tensor of shape {tuple(want.shape)}, got {_a(got)}."
+    if mine.shape != want.shape:
+        sentence = f"shape {tuple(mine.shape)}, expected {tuple(want.shape)}."
+        if mine.ndim >= 2 and mine.mT.shape == want.shape:
+            return f"{sentence} The last two axes are swapped."
+        if mine.numel() == want.numel() == 1 or mine.squeeze().shape == want.squeeze().shape:
+            return f"{sentence} Axes of size one differ: look at keepdim, squeeze and unsqueeze."
+        return sentence
+    if want.dtype == torch.bool and mine.dtype != torch.bool:
+        return f"expected True and False (torch.bool), got {str(mine.dtype).removeprefix('torch.')}."
+    if want.dtype != torch.bool and mine.dtype == torch.bool:
+        return "expected numbers, got True and False (torch.bool)."
+    if mine.is_complex():
+        return "expected real numbers, got complex ones."
+    return None
+
+
+def _a(value: Any) -> str:
+    if isinstance(value, Tensor):
+        return f"a tensor of shape {tuple(value.shape)}"
+    return "None" if value is None else f"a {type(value).__name__}"
+
+
+def _plain(value: Any) -> Any:
+    """A one-element tensor or a numpy scalar as the Python value that it holds; anything else as it is."""
+    if isinstance(value, Tensor):
+        return value.item() if value.numel() == 1 else value
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _tensor(value: Any, like: Tensor) -> Tensor:
+    tensor = value if isinstance(value, Tensor) else torch.as_tensor(np.asarray(_numbers(value)))
+    tensor = tensor.detach()
+    if tensor.is_sparse:
+        tensor = tensor.to_dense()
+    return tensor.reshape(()) if like.ndim == 0 and tensor.numel() == 1 else tensor
+
+
+def _numbers(value: Any) -> Any:
+    """Lists of tensors become lists of numbers, so that numpy can read them; strings and objects are refused."""
+    if isinstance(value, Tensor):
+        return value.detach().cpu().numpy()
+    if isinstance(value, list | tuple):
+        return [_numbers(v) for v in value]
+    if isinstance(value, numbers.Number | np.generic | np.ndarray):
+        return value
+    raise TypeError(type(value).__name__)
+
+
+def _pairs(got: Any, want: Any) -> list[tuple[Any, Any, Any]]:
+    if isinstance(want, Mapping):
+        return [(key, got[key], want[key]) for key in want]
+    return [(i, mine, theirs) for i, (mine, theirs) in enumerate(zip(got, want, strict=True))]
+
+
+def _values(got: Tensor, want: Tensor, rtol: float, atol: float, explain: bool) -> str | None:
+    mine, theirs = got.detach().cpu(), want.detach().cpu()
+    if not (mine.is_floating_point() or theirs.is_floating_point()):
+        same = mine == theirs
+        return None if bool(same.all()) else _first_difference(mine, theirs, same)
+    mine, theirs = mine.double(), theirs.double()
+    same = torch.isclose(mine, theirs, rtol=rtol, atol=atol, equal_nan=True)
+    if bool(same.all()):
+        return None
+    if not explain:
+        return "differs"
+    return _diagnosis(mine, theirs, rtol, atol) or _first_difference(mine, theirs, same)
+
+
+def _first_difference(mine: Tensor, theirs: Tensor, same: Tensor) -> str:
+    if mine.ndim == 0:
+        return f"got {_number(mine)}, expected {_number(theirs)}."
+    wrong = (~same).nonzero()
+    at = tuple(wrong[0].tolist())
+    return (
+        f"{len(wrong)} of {same.numel()} entries differ, the first at {list(at)}: "
+        f"got {_number(mine[at])}, expected {_number(theirs[at])}."
+    )
+
+
+def _number(value: Tensor) -> str:
+    number = value.item()
+    return f"{number:.4g}" if isinstance(number, float) else str(number)
+
+
+def _diagnosis(mine: Tensor, theirs: Tensor, rtol: float, atol: float) -> str | None:
+    """What kind of difference it is, where a simple kind fits all entries."""
+
+    def close(a: Tensor, b: Tensor) -> bool:
+        return a.shape == b.shape and torch.allclose(a, b, rtol=rtol, atol=atol)
+
+    if mine.isnan().any() and not theirs.isnan().any():
+        return (
+            f"{int(mine.isnan().sum())} of {mine.numel()} entries are NaN (not a number). It usually comes from 0/0, "
+            "log 0, ∞−∞, or the softmax of a row that is −∞ everywhere."
+        )
+    if mine.isinf().any() and not theirs.isinf().any():
+        return "some entries are infinite. It usually comes from a division by zero, log 0 or exp of a large number."
+    if not theirs.isfinite().all() or theirs.abs().max() < 10 * atol:
+        return None
+    if close(mine, -theirs):
+        return "every entry has the wrong sign."
+    factor = float((mine * theirs).sum() / (theirs * theirs).sum())
+    if mine.numel() > 1 and abs(factor) > 1e-6 and close(mine, factor * theirs):
+        return f"every entry is {factor:.4g} times what it should be{_known(factor, theirs)}."
+    offset = float((mine - theirs).mean())
+    if mine.numel() > 1 and close(mine, theirs + offset):
+        return f"every entry is {offset:+.4g} away from what it should be."
+    if theirs.ndim >= 2 and close(mine, theirs.mT):
+        return "the last two axes are swapped: it is the transpose of what it should be."
+    for axis in range(theirs.ndim):
+        if theirs.shape[axis] > 1:
+            if close(mine, theirs.flip(axis)):
+                return f"the entries are in reverse order along axis {axis}."
+            if theirs.shape[axis] > 2 and any(close(mine, theirs.roll(step, axis)) for step in (1, -1)):
+                return f"the entries are shifted by one along axis {axis}."
+    if theirs.numel() > 2 and close(mine.flatten().sort().values, theirs.flatten().sort().values):
+        return "the numbers are right, and in the wrong places."
+    return None
+
+
+def _known(factor: float, theirs: Tensor) -> str:
+    """Where a factor may come from: a size, its root, or their inverses."""
+    for size in sorted({*theirs.shape, theirs.numel()} - {0, 1}):
+        for name, value in ((f"{size}", size), (f"√{size}", math.sqrt(size))):
+            if math.isclose(factor, value, rel_tol=1e-3):
+                return f" ({name}, a size of the output: is a mean or a division missing?)"
+            if math.isclose(factor, 1 / value, rel_tol=1e-3):
+                return f" (1/{name}, a size of the output: is there a mean in the place of a sum?)"
+    return ""

@@ -1,0 +1,468 @@
+"""The engine that judges an exercise, and says which mistake was made.
+
+A `Check` is data: a reference, cases, laws, and *misconceptions*: wrong versions, each with the hint that names it.
+`judge` runs an answer on the cases. Where it differs from the reference, a misconception that gives the same outputs
+supplies the message; otherwise the smallest failing case does, shapes first.
+
+Answers are compared by what they compute, never by source text, parameter names, seeds or order of creation.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import dis
+import inspect
+import io
+import linecache
+import signal
+import threading
+import traceback
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from types import CodeType, FrameType
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from squint.checks import compare, modules
+
+VerdictName = Literal["passed", "failed", "not-done", "error", "timeout"]
+TIME_LIMIT = 20.0
+"""Seconds that one answer may take on all its cases before it is taken for an endless loop."""
+
+
+class Case:
+    """One call of an exercise's function: a label a learner understands, and the arguments.
+
+    Args:
+        label: what is special about the call, in a few words: "one query, no mask".
+        args: positional arguments; tensors are copied for every call, strides included.
+        init: for modules, the constructor's arguments.
+        kwargs: keyword arguments, bound to positions by the reference's signature, so a learner may rename parameters.
+    """
+
+    def __init__(self, label: str, *args: Any, init: tuple = (), **kwargs: Any) -> None:
+        self.label, self.args, self.init, self.kwargs = label, args, init, kwargs
+
+    def __repr__(self) -> str:
+        return f"Case({self.label!r})"
+
+    def shapes(self) -> str:
+        """The arguments in short: shapes of tensors, other small values as they are."""
+        named = [compare.brief(a) for a in self.args] + [f"{k}={compare.brief(v)}" for k, v in self.kwargs.items()]
+        return ", ".join(named)
+
+
+Law = Callable[[Callable, Case], str | None]
+
+
+@dataclass
+class Check:
+    """What is right in one exercise, and which mistakes have names.
+
+    Args:
+        reference: the right function, class or value.
+        cases: makes the cases from a seed, the smallest first.
+        hints: three steps: a nudge, a plan, the code.
+        misconceptions: hint → wrong version. A hint names the mistake and says what to do about it.
+        properties: laws that need no reference: `law(function, case)` is None, or a sentence where it does not hold.
+        kind: "function", "module" (a class of torch modules) or "value" (a tensor, a number, …).
+        probe: for values: what is compared is `probe(value, *case.args)`.
+        rtol, atol: tolerances, relative and absolute, for floats.
+        compare: judges an output by what it does, where equality is the wrong question:
+            `compare(got, want, case)` is None or a sentence (a key of `misconceptions` counts as that misconception).
+        equivalents: for modules: other right classes whose parameters are laid out differently (fused projections).
+        also_right: right answers written differently; the tests hold them against the check.
+    """
+
+    reference: Any
+    cases: Callable[[int], Sequence[Case]]
+    hints: tuple[str, str, str]
+    misconceptions: dict[str, Any] = field(default_factory=dict)
+    properties: Sequence[Law] = ()
+    kind: Literal["function", "module", "value"] = "function"
+    probe: Callable | None = None
+    rtol: float = 1e-4
+    atol: float = 1e-5
+    compare: Callable[[Any, Any, Case], str | None] | None = None
+    equivalents: Sequence[type] = ()
+    also_right: Sequence[Any] = ()
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What `judge` found: the verdict, the hint that goes with it, and how much was tried."""
+
+    verdict: VerdictName
+    hint: str | None = None
+    cases: int = 0
+    laws: int = 0
+    note: str | None = None
+
+    @property
+    def passed(self) -> bool:
+        """Whether the answer is right."""
+        return self.verdict == "passed"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one call came to: a value, or the exception that it raised. `mutated` says whether it changed its input."""
+
+    value: Any = None
+    error: BaseException | None = None
+    mutated: bool = False
+
+
+class _OutOfTime(BaseException):
+    """Raised inside an answer that runs too long; no `except Exception` in it can swallow this."""
+
+
+def judge(check: Check, answer: Any, seed: int = 0, device: torch.device | None = None) -> Verdict:
+    """Judge a learner's answer. Never raises, whatever the answer does, short of ending the process.
+
+    Args:
+        check: what is right.
+        answer: the learner's function, class or value.
+        seed: seeds the cases.
+        device: where the cases' tensors live; the CPU if none is given.
+    """
+    if answer is None or answer is Ellipsis:
+        return Verdict("not-done")
+    wrong_kind = _wrong_kind(check, answer)
+    if wrong_kind:
+        return Verdict("failed", wrong_kind)
+    try:
+        with _quiet(), _time_limit(TIME_LIMIT):
+            return _judge(check, answer, [_on_device(case, device) for case in check.cases(seed)])
+    except _OutOfTime:
+        hint = f"It was still running after {TIME_LIMIT:.0f} seconds. Is there a loop that never ends?"
+        return Verdict("timeout", hint)
+    except KeyboardInterrupt:
+        return Verdict("timeout", "You interrupted it before it was done.")
+
+
+def _judge(check: Check, answer: Any, cases: list[Case]) -> Verdict:
+    trial = _trial(check, answer, cases)
+    if trial.not_done():
+        return Verdict("not-done")
+    failures = [(i, message) for i in range(len(cases)) if (message := trial.failure(i))]
+    if failures:
+        named = _named_mistake(check, trial, [i for i, _ in failures], [m for _, m in failures])
+        first, message = failures[0]
+        raised = trial.outcomes[first].error is not None
+        return Verdict("error" if raised and not named else "failed", named or message, len(cases))
+    for law in check.properties:
+        for case in cases:
+            broken = _broken(law, answer, case)
+            if broken:
+                return Verdict("failed", broken, len(cases))
+    note = "It changes its input in place, which can surprise whoever calls it." if trial.mutates() else None
+    return Verdict("passed", None, len(cases), len(check.properties), note)
+
+
+def _named_mistake(check: Check, trial: Trial, failing: list[int], messages: list[str]) -> str | None:
+    """The hint of the misconception that gives the answer's own outputs on every failing case; the closest, if many."""
+    for message in messages:
+        if message in check.misconceptions:
+            return message
+    best, best_agreement = None, -1
+    for hint, wrong in check.misconceptions.items():
+        agrees = trial.agrees_with(wrong)
+        explained = all(agrees[i] for i in failing) and any(trial.outcomes[i].error is None for i in failing)
+        if explained and sum(agrees) > best_agreement:
+            best, best_agreement = hint, sum(agrees)
+    return best
+
+
+def _broken(law: Law, answer: Any, case: Case) -> str | None:
+    try:
+        return law(answer, _fresh_case(case))
+    except Exception as error:
+        return f"{_raised(error)} while this was tried: {(inspect.getdoc(law) or law.__name__).splitlines()[0]}"
+
+
+class Trial:
+    """An answer, the outcomes of its calls, and the comparison with the reference and with wrong versions."""
+
+    def __init__(self, check: Check, answer: Any, cases: list[Case]) -> None:
+        self.check, self.answer, self.cases = check, answer, cases
+        self.outcomes = [self.outcome(answer, case) for case in cases[:1]]
+        # A stub answers the first case; the others need not wait for it.
+        if not self.not_done():
+            self.outcomes += [self.outcome(answer, case) for case in cases[1:]]
+            self.wanted = [self.outcome(check.reference, case).value for case in cases]
+
+    def outcome(self, subject: Any, case: Case) -> Outcome:
+        """Call `subject` as the check's kind asks, on a fresh copy of the case's arguments."""
+        case = _fresh_case(case)
+        if self.check.kind == "value":
+            return _call(self.check.probe or _itself, (subject, *case.args), case.kwargs)
+        args, kwargs = _positional(self.check.reference, case)
+        before = copy.deepcopy(args) if all(isinstance(a, Tensor | int | float | None) for a in args) else None
+        outcome = _call(subject, args, kwargs)
+        mutated = before is not None and any(
+            isinstance(b, Tensor) and not torch.equal(b.nan_to_num(), a.nan_to_num())
+            for a, b in zip(args, before, strict=True)
+        )
+        return Outcome(outcome.value, outcome.error, mutated)
+
+    def not_done(self) -> bool:
+        """Whether the answer is still the stub, or has parts left out."""
+        first = self.outcomes[0]
+        if isinstance(first.error, NotImplementedError) or compare.has_ellipsis(first.value):
+            return True
+        if first.error is not None and "ellipsis" in str(first.error).lower():
+            return True
+        return first.value is None and first.error is None and _empty_body(self.answer)
+
+    def failure(self, i: int) -> str | None:
+        """None if the answer is right on case `i`, else a sentence or two that say what is wrong."""
+        case, outcome, want = self.cases[i], self.outcomes[i], self.wanted[i]
+        where = f"On “{case.label}” ({case.shapes()}): " if case.shapes() else f"On “{case.label}”: "
+        if outcome.error is not None:
+            return where + _raised(outcome.error)
+        if outcome.value is None and want is not None:
+            return "Your function returned None. Is the `return` missing?"
+        if self.check.compare:
+            try:
+                return self.check.compare(outcome.value, want, case)
+            except Exception as error:
+                return f"{where}what came back could not be used ({_raised(error)})"
+        message = compare.difference(outcome.value, want, self.check.rtol, self.check.atol)
+        return where + message if message else None
+
+    def agrees_with(self, wrong: Any) -> list[bool]:
+        """For each case, whether a wrong version comes to the same outcome as the answer."""
+        return [
+            self._same(mine, self.outcome(wrong, case)) for mine, case in zip(self.outcomes, self.cases, strict=True)
+        ]
+
+    def _same(self, mine: Outcome, other: Outcome) -> bool:
+        if mine.error is not None or other.error is not None:
+            return type(mine.error) is type(other.error)
+        return self._equal(mine.value, other.value)
+
+    def _equal(self, mine: Any, other: Any) -> bool:
+        return compare.difference(mine, other, self.check.rtol, self.check.atol, explain=False) is None
+
+    def mutates(self) -> bool:
+        """Whether some call changed its own arguments."""
+        return any(outcome.mutated for outcome in self.outcomes)
+
+
+class ModuleTrial(Trial):
+    """A module, compared with another by pouring its parameters into the other one, in every arrangement that fits."""
+
+    def __init__(self, check: Check, answer: Any, cases: list[Case]) -> None:
+        self.built: dict[tuple, torch.nn.Module | BaseException] = {}
+        super().__init__(check, answer, cases)
+        if not self.not_done():
+            classes = (check.reference, *check.equivalents)
+            self.agreement = max((self.agrees_with(c) for c in classes), key=sum)
+
+    def outcome(self, subject: Any, case: Case) -> Outcome:
+        """Build the answer once for each constructor call, with parameters drawn at random, and call it."""
+        if subject is not self.answer:  # the reference's output depends on the answer's parameters: see agrees_with
+            return Outcome()
+        if case.init not in self.built:
+            self.built[case.init] = modules.build(self.answer, case)
+        module = self.built[case.init]
+        if isinstance(module, BaseException):
+            return Outcome(error=module)
+        case = _fresh_case(case)
+        return _call(module, case.args, case.kwargs)
+
+    def failure(self, i: int) -> str | None:
+        """None if the answer computes what the reference computes with the same parameters, else what is wrong."""
+        case, outcome = self.cases[i], self.outcomes[i]
+        if outcome.error is not None:
+            return f"On “{case.label}” ({case.shapes()}): {_raised(outcome.error)}"
+        if outcome.value is None:
+            return "`forward` returned None. Is the `return` missing?"
+        if self.agreement[i]:
+            return None
+        module = self.built[case.init]
+        assert isinstance(module, torch.nn.Module)
+        counts = modules.count_message(module, (self.check.reference, *self.check.equivalents), case)
+        if counts:
+            return counts
+        want = modules.build(self.check.reference, case)(*_fresh_case(case).args, **case.kwargs)
+        message = compare.structure(outcome.value, want)
+        return f"On “{case.label}” ({case.shapes()}): " + (
+            message or "with the same parameters, your module computes something else than it should."
+        )
+
+    def agrees_with(self, wrong: Any) -> list[bool]:
+        """For each case, whether some arrangement of the answer's parameters makes `wrong` compute the same."""
+        agrees = [False] * len(self.cases)
+        for init, module in self.built.items():
+            if isinstance(module, BaseException):
+                continue
+            mine = [i for i, case in enumerate(self.cases) if case.init == init]
+            for i, same in zip(mine, self._best_arrangement(module, wrong, mine), strict=True):
+                agrees[i] = same
+        return agrees
+
+    def _best_arrangement(self, module: torch.nn.Module, wrong: Any, mine: list[int]) -> list[bool]:
+        other = modules.build(wrong, self.cases[mine[0]])
+        best = [False] * len(mine)
+        if isinstance(other, BaseException):
+            return best
+        for _ in modules.arrangements(module, other, self.cases[mine[0]]):
+            same = [self._computes(other, i) for i in mine[:1]]
+            if same[0] or any(best):
+                same += [self._computes(other, i) for i in mine[1:]]
+            best = max(best, same + [False] * (len(mine) - len(same)), key=sum)
+            if all(best):
+                break
+        return best
+
+    def _computes(self, other: torch.nn.Module, i: int) -> bool:
+        """Whether `other`, one of the course's own modules, gives the answer's outcome on case `i`. Called often."""
+        try:
+            with torch.no_grad():
+                value = other(*self.cases[i].args, **self.cases[i].kwargs)
+        except Exception as error:
+            return type(error) is type(self.outcomes[i].error)
+        return self.outcomes[i].error is None and self._equal(self.outcomes[i].value, value)
+
+
+def _trial(check: Check, answer: Any, cases: list[Case]) -> Trial:
+    return ModuleTrial(check, answer, cases) if check.kind == "module" else Trial(check, answer, cases)
+
+
+def _wrong_kind(check: Check, answer: Any) -> str | None:
+    if check.kind == "module" and not (inspect.isclass(answer) and issubclass(answer, torch.nn.Module)):
+        return "This should be a class that inherits from nn.Module."
+    if check.kind == "function" and not callable(answer):
+        return f"This should be a function, and it is {compare.brief(answer)}. Did you give its name to something else?"
+    if check.kind == "value" and inspect.isroutine(answer):
+        return "This should be a value, and it is a function. Did you mean to call it?"
+    return None
+
+
+def _itself(value: Any) -> Any:
+    return value
+
+
+def _call(function: Callable, args: tuple, kwargs: dict) -> Outcome:
+    try:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            return Outcome(function(*args, **kwargs))
+    except (KeyboardInterrupt, _OutOfTime):
+        raise
+    except BaseException as error:  # noqa: BLE001  (SystemExit in an answer must not end the lab)
+        return Outcome(error=error)
+
+
+def _positional(reference: Callable, case: Case) -> tuple[tuple, dict]:
+    """The case's arguments bound to positions by the reference's signature, so that a learner may rename parameters."""
+    try:
+        bound = inspect.signature(reference).bind(*case.args, **case.kwargs)
+    except (TypeError, ValueError):
+        return case.args, case.kwargs
+    return bound.args, bound.kwargs
+
+
+def _empty_body(answer: Any) -> bool:
+    """Whether a function's body does nothing: a docstring, `pass` or `...` alone."""
+    code: CodeType | None = getattr(answer, "__code__", None)
+    names = {"RESUME", "NOP", "LOAD_CONST", "RETURN_VALUE", "RETURN_CONST"}
+    return code is not None and all(step.opname in names for step in dis.get_instructions(code))
+
+
+def _raised(error: BaseException) -> str:
+    """One or two sentences on an exception: what, where in the learner's cell, and what it usually means."""
+    if isinstance(error, RecursionError):
+        return "it calls itself for ever (RecursionError)."
+    text = str(error).strip().splitlines()
+    sentence = f"it raised {type(error).__name__}" + (f": {text[0][:200].rstrip('.')}." if text else ".")
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        line = linecache.getline(frame.filename, frame.lineno or 0).strip()
+        if line and "ipykernel" in frame.filename or frame.filename.startswith("<ipython-input"):
+            sentence += f" The line is `{line}` (line {frame.lineno} of its cell)."
+            break
+    for sign, meaning in _MEANINGS.items():
+        if sign in str(error):
+            return f"{sentence} {meaning}"
+    return sentence
+
+
+_MEANINGS = {
+    "before Module.__init__() call": "Call super().__init__() first in __init__.",
+    "Expected all tensors to be on the same device": "A tensor that you make inside must live where the inputs do: "
+    "pass device=….device.",
+    "expected m1 and m2 to have the same dtype": "A tensor that you make inside must have the inputs' dtype: "
+    "pass dtype=….dtype.",
+    "expected scalar type": "A tensor that you make inside must have the inputs' dtype: pass dtype=….dtype.",
+    "mat1 and mat2 shapes cannot be multiplied": "In a matrix product the inner sizes must agree: is one side to be "
+    "transposed?",
+    "must match the size of tensor": "These shapes do not broadcast: compare them axis by axis, from the last.",
+    "positional argument": "Keep the parameters in the order in which the exercise gives them.",
+    "unexpected keyword argument": "Keep the parameters' names where the exercise calls them by name.",
+}
+
+
+def _fresh(value: Any) -> Any:
+    """A copy that shares nothing: tensors keep their strides, generators their state, functions stay themselves."""
+    if isinstance(value, torch.Generator):
+        twin = torch.Generator(value.device)
+        twin.set_state(value.get_state())
+        return twin
+    if isinstance(value, list | tuple) and not hasattr(value, "_fields"):
+        return type(value)(_fresh(v) for v in value)
+    if isinstance(value, dict):
+        return {k: _fresh(v) for k, v in value.items()}
+    return copy.deepcopy(value)
+
+
+def _fresh_case(case: Case) -> Case:
+    return Case(case.label, *_fresh(case.args), init=case.init, **_fresh(case.kwargs))
+
+
+def _on_device(case: Case, device: torch.device | None) -> Case:
+    if device is None or device.type == "cpu":
+        return case
+
+    def move(value: Any) -> Any:
+        if isinstance(value, Tensor | torch.nn.Module):
+            return value.to(device)
+        if isinstance(value, list | tuple) and not hasattr(value, "_fields"):
+            return type(value)(move(v) for v in value)
+        return value
+
+    return Case(case.label, *move(case.args), init=case.init, **{k: move(v) for k, v in case.kwargs.items()})
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Swallow what an answer prints and warns of: on a dozen cases it would bury the verdict."""
+    nowhere = io.StringIO()
+    with warnings.catch_warnings(), contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
+        warnings.simplefilter("ignore")
+        yield
+
+
+@contextlib.contextmanager
+def _time_limit(seconds: float) -> Iterator[None]:
+    """Raise _OutOfTime in the main thread when the block takes too long; elsewhere, and on Windows, do nothing."""
+    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "setitimer"):
+        yield
+        return
+
+    def ring(signum: int, frame: FrameType | None) -> None:
+        raise _OutOfTime
+
+    previous = signal.signal(signal.SIGALRM, ring)
+    # Again every second: a bare `except:` in an endless loop would swallow the first.
+    signal.setitimer(signal.ITIMER_REAL, seconds, 1.0)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, previous)

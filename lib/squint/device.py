@@ -1,0 +1,50 @@
+"""Where the tensors live: cuda, then mps, then cpu; seeds and threads."""
+
+from __future__ import annotations
+
+import os
+import random
+
+import numpy as np
+import torch
+
+
+def pick() -> torch.device:
+    """The best device of this machine: cuda, then mps, then cpu. `SQUINT_DEVICE` overrides it."""
+    wanted = os.environ.get("SQUINT_DEVICE")
+    if wanted:
+        return torch.device(wanted)
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    if torch.backends.mps.is_available():
+        return torch.device("mps")
+    return torch.device("cpu")
+
+
+def profile(device: torch.device) -> str:
+    """The size of work to do: `smoke`, `cpu` or `gpu`. `SQUINT_PROFILE` overrides what the device suggests.
+
+    Raises:
+        ValueError: if `SQUINT_PROFILE` is none of the three.
+    """
+    wanted = os.environ.get("SQUINT_PROFILE", "cpu" if device.type == "cpu" else "gpu")
+    if wanted not in ("smoke", "cpu", "gpu"):
+        raise ValueError(f"SQUINT_PROFILE is {wanted!r}; set it to smoke, cpu or gpu, or unset it.")
+    return wanted
+
+
+def threads() -> int:
+    """Set torch's threads: `SQUINT_THREADS`, or the cores this process may use, at most eight. Returns the number."""
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    wanted = os.environ.get("SQUINT_THREADS") or os.environ.get("OMP_NUM_THREADS") or str(min(available, 8))
+    if not (wanted.isdigit() and int(wanted) > 0):
+        raise ValueError(f"the number of threads is {wanted!r}; set SQUINT_THREADS to a whole number above zero.")
+    torch.set_num_threads(int(wanted))
+    return int(wanted)
+
+
+def seed(value: int = 0) -> None:
+    """Seed Python, numpy and torch, on every device."""
+    random.seed(value)
+    np.random.seed(value)  # noqa: NPY002  (libraries that a learner uses still read the global state)
+    torch.manual_seed(value)

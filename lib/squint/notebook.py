@@ -1,0 +1,372 @@
+"""What a lab's first cell imports: begin, check, hint, predict, claim, progress, budget, show, track.
+
+`begin` opens a lab and remembers it; the other functions speak about the lab that is open. None of them raises over
+what a learner wrote: a failed exercise never breaks the cells below it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import operator
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from html import escape
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import torch
+
+from squint import device as devices
+from squint.checks import engine
+from squint.viz import style
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["begin", "budget", "check", "claim", "hint", "predict", "progress", "show", "track"]
+
+T = TypeVar("T")
+CHECK_MIME = "application/vnd.squint.check+json"
+CLAIM_MIME = "application/vnd.squint.claim+json"
+
+
+@dataclass
+class Claim:
+    """A claim, whether it held, and the sentence that says so."""
+
+    text: str
+    held: bool
+    line: str
+    paper: str | None
+
+
+@dataclass
+class Lab:
+    """An open lab: where it computes, what has been solved, what has been claimed.
+
+    Attributes:
+        name: "02_attention".
+        device: where tensors should live.
+        profile: "smoke", "cpu" or "gpu": how much work is done, see `budget`.
+    """
+
+    name: str
+    device: torch.device
+    profile: str
+    checks: dict[str, engine.Check] = field(default_factory=dict)
+    verdicts: dict[str, engine.Verdict] = field(default_factory=dict)
+    claims: dict[str, Claim] = field(default_factory=dict)
+    steps: dict[str, int] = field(default_factory=dict)
+    stand_ins: dict[str, Any] = field(default_factory=dict)
+
+    def generator(self, seed: int = 0) -> torch.Generator:
+        """A seeded random generator on the lab's device."""
+        return torch.Generator(self.device).manual_seed(seed)
+
+
+_lab: Lab | None = None
+
+
+def begin(name: str) -> Lab:
+    """Open a lab: seeds, device, threads, figure style. Says in one line what it found.
+
+    Args:
+        name: the lab's file name without its ending: "02_attention".
+
+    Raises:
+        ValueError: if there is no such lab.
+    """
+    global _lab
+    module = f"squint.checks.lab{name[:2]}"
+    try:
+        checks = importlib.import_module(module).CHECKS
+    except ModuleNotFoundError as error:
+        if error.name != module:
+            raise
+        raise ValueError(f"there is no lab called {name!r}: begin() takes the name of the notebook's file.") from None
+    style.use()
+    devices.seed()
+    threads, device = devices.threads(), devices.pick()
+    _lab = Lab(name, device, devices.profile(device), checks)
+    where = f"{device.type}, {threads} thread{'s' * (threads > 1)}, torch {torch.__version__}, profile {_lab.profile}"
+    print(f"{name} · ⟨{where}⟩")
+    return _lab
+
+
+def _open_lab() -> Lab:
+    if _lab is None:
+        raise RuntimeError("no lab is open: run the set-up cell at the top of the notebook first.")
+    return _lab
+
+
+_MISSING = object()
+
+
+def check(answer: Any, name: str | None = None) -> Any:
+    """Judge an exercise, show the verdict, and return something that works: yours if it is right, else the course's.
+
+    Args:
+        answer: the exercise's name, looked up where `check` is called; or the answer itself.
+        name: the exercise's name, where `answer` is not it and does not carry it.
+
+    Returns:
+        The learner's answer if it passes, else the reference, so that every cell below still works.
+    """
+    lab = _open_lab()
+    caller = inspect.currentframe().f_back.f_globals  # type: ignore[union-attr]
+    if name is None and isinstance(answer, str):
+        name, answer = answer, caller.get(answer, _MISSING)
+    elif name is None:
+        named = [n for n in lab.checks if caller.get(n) is answer]
+        name = named[0] if len(named) == 1 else getattr(answer, "__name__", "?")
+    if name not in lab.checks:
+        print(f"This lab has no exercise called {name!r}. It has: {', '.join(lab.checks)}.")
+        return None if answer is _MISSING else answer
+    exercise = lab.checks[name]
+    verdict = _judge(lab, name, exercise, answer)
+    _show_verdict(name, verdict)
+    if verdict.passed:
+        lab.verdicts[name] = verdict
+        return answer
+    if answer is _MISSING or answer is not lab.stand_ins.get(name, _MISSING):
+        lab.verdicts[name] = verdict
+    lab.stand_ins[name] = exercise.reference
+    return exercise.reference
+
+
+def _judge(lab: Lab, name: str, exercise: engine.Check, answer: Any) -> engine.Verdict:
+    if answer is _MISSING:
+        return engine.Verdict("not-done", f"there is no {name} yet. Run the exercise's cell above first.")
+    if answer is lab.stand_ins.get(name, _MISSING):
+        hint = "this is the course's version, which stands in for yours. Run your own cell again, then this one."
+        return engine.Verdict("not-done", hint)
+    return engine.judge(exercise, answer, device=lab.device)
+
+
+def _show_verdict(name: str, verdict: engine.Verdict) -> None:
+    more = f' Stuck? hint("{name}")'
+    if verdict.passed:
+        laws = f" and {_count(verdict.laws, 'law')} hold{'s' * (verdict.laws == 1)}" if verdict.laws else ""
+        mark, text = "✓", f"{_count(verdict.cases, 'case')} right{laws}"
+    elif verdict.verdict == "not-done":
+        mark, text = "○", (verdict.hint or f"not done yet; the course's version stands in.{more}")
+    else:
+        mark, text = "✗", f"{verdict.hint}{more}"
+    data = {"exercise": name, "verdict": verdict.verdict, "hint": verdict.hint}
+    _display(mark, f"{name}: {text}", {CHECK_MIME: data}, verdict.note)
+
+
+def _count(n: int, thing: str) -> str:
+    return f"{n} {thing}{'s' * (n != 1)}"
+
+
+_TINT = {"✓": "#009E73", "✗": "#D55E00", "○": "#8A8F98"}
+
+
+def _display(mark: str, text: str, data: dict[str, Any], note: str | None = None) -> None:
+    """Show a marked line, as text for terminals and tests, as a tinted line for readers, as data for the grader."""
+    from IPython.display import display
+
+    small = f'<br><span style="opacity:.75">{escape(note)}</span>' if note else ""
+    # Only the bar and the mark have a colour: the text keeps the theme's own, so it is readable on light and dark.
+    html = (
+        f'<div style="border-left:4px solid {_TINT[mark]};padding:.3em .8em;white-space:pre-wrap">'
+        f'<b style="color:{_TINT[mark]}">{mark}</b> {escape(text)}{small}</div>'
+    )
+    display({"text/plain": f"{mark} {text}", "text/html": html, **data}, raw=True)
+
+
+def hint(name: str, step: int | None = None) -> None:
+    """Show the next of an exercise's three hints: a nudge, a plan, the code.
+
+    Args:
+        name: the exercise.
+        step: 1, 2 or 3 for that one; the next if left out.
+    """
+    lab = _open_lab()
+    if name not in lab.checks:
+        print(f"This lab has no exercise called {name!r}. It has: {', '.join(lab.checks)}.")
+        return
+    hints = lab.checks[name].hints
+    at = step if step is not None else min(lab.steps.get(name, 0) + 1, len(hints))
+    if not 1 <= at <= len(hints):
+        print(f"There are {len(hints)} hints: hint({name!r}, 1) to hint({name!r}, {len(hints)}).")
+        return
+    lab.steps[name] = at
+    kind = ("a nudge", "a plan", "the code")[at - 1]
+    print(f"Hint {at} of {len(hints)}, {kind}:\n{inspect.cleandoc(hints[at - 1])}")
+
+
+@dataclass
+class Prediction:
+    """A guess at a result before it is seen. `value` is None until the learner answers."""
+
+    question: str
+    value: Any = None
+
+
+def predict(
+    question: str,
+    choices: Sequence[str] | None = None,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    step: float | None = None,
+    unit: str = "",
+) -> Prediction:
+    """Ask for a guess before the result is shown: one of `choices`, or a number from `low` to `high`.
+
+    The figure below draws the guess beside the outcome (`viz.style.draw_guess`); unanswered, the outcome alone.
+    Without ipywidgets, set `guess.value` by hand.
+
+    Raises:
+        ValueError: if there are neither choices nor both ends of a range.
+    """
+    if choices is None and (low is None or high is None):
+        raise ValueError("predict() needs choices=[…], or low=… and high=….")
+    guess = Prediction(question)
+    try:
+        import ipywidgets as widgets
+        from IPython.display import display
+    except ImportError:
+        print(f"{question}\nSet guess.value = … to your guess" + (f", one of {list(choices)}." if choices else "."))
+        return guess
+    if choices is not None:
+        control = widgets.RadioButtons(options=list(choices), value=None, layout={"width": "max-content"})
+    else:
+        assert low is not None and high is not None
+        control = widgets.FloatSlider(
+            value=(low + high) / 2, min=low, max=high, step=step or (high - low) / 100, continuous_update=False
+        )
+    said = widgets.HTML("<i>Your guess, before you go on?</i>")
+
+    def remember(change: dict[str, Any]) -> None:
+        guess.value = change["new"]
+        shown = escape(guess.value) if isinstance(guess.value, str) else f"{guess.value:g} {escape(unit)}".strip()
+        said.value = f"<i>Your guess: {shown}. Now run the cells below.</i>"
+
+    control.observe(remember, names="value")
+    display(widgets.VBox([widgets.HTML(f"<b>{escape(question)}</b>"), control, said]))
+    return guess
+
+
+_RELATIONS: dict[str, tuple[str, Callable[[float, float], bool]]] = {
+    "above": (">", operator.gt),
+    "below": ("<", operator.lt),
+    "at_least": ("≥", operator.ge),
+    "at_most": ("≤", operator.le),
+    "equals": ("=", operator.eq),
+}
+
+
+def claim(
+    text: str,
+    measured: Any,
+    *,
+    between: tuple[float, float] | None = None,
+    near: tuple[float, float] | None = None,
+    unit: str = "",
+    paper: str | None = None,
+    **relation: Any,
+) -> bool:
+    """Hold a measurement against a claim, and print both: `✓ the beam beats greedy: ⟨31.2⟩ > ⟨29.8⟩`.
+
+    Args:
+        text: what is claimed.
+        measured: the number, or the thing, that was measured.
+        between: lowest and highest value that fit.
+        near: a value and the distance from it that still fits.
+        unit: stands behind the numbers.
+        paper: who claimed it first, and where.
+        relation: one of above, below, at_least, at_most, equals.
+
+    Returns:
+        Whether it held.
+
+    Raises:
+        TypeError: unless exactly one relation is given.
+    """
+    if sum((between is not None, near is not None)) + len(relation) != 1 or not set(relation) <= set(_RELATIONS):
+        raise TypeError(
+            "claim() takes one of above, below, at_least, at_most, equals, between=(low, high), near=(x, tol)"
+        )
+    value = _plain(measured)
+    if between is not None:
+        low, high = map(_plain, between)
+        kind, bound, held = "between", [low, high], low <= value <= high
+        outcome = f"{_measured(low, unit)} ≤ {_measured(value, unit)} ≤ {_measured(high, unit)}"
+    elif near is not None:
+        centre, distance = map(_plain, near)
+        kind, bound, held = "near", [centre, distance], abs(value - centre) <= distance
+        outcome = f"{_measured(value, unit)} within {_measured(distance, unit)} of {_measured(centre, unit)}"
+    else:
+        ((kind, given),) = relation.items()
+        bound = _plain(given)
+        sign, holds = _RELATIONS[kind]
+        held = bool(holds(value, bound))
+        shown = sign if held else {">": "≤", "<": "≥", "≥": "<", "≤": ">", "=": "≠"}[sign]
+        outcome = f"{_measured(value, unit)} {shown} {_measured(bound, unit)}"
+    line = f"{text}: {outcome}"
+    _open_lab().claims[text] = Claim(text, bool(held), line, paper)
+    data = {"claim": text, "held": bool(held), "measured": value, "relation": kind, "bound": bound, "paper": paper}
+    _display("✓" if held else "✗", line + (f" ({paper})" if paper else ""), {CLAIM_MIME: data})
+    return bool(held)
+
+
+def _plain(value: Any) -> Any:
+    """A one-element tensor or numpy scalar as a Python number."""
+    return value.item() if hasattr(value, "item") else value
+
+
+def _measured(value: Any, unit: str) -> str:
+    number = f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else value
+    number = f"{value:.4g}" if isinstance(value, float) else number
+    return f"⟨{number}{' ' * bool(unit and unit != '%')}{unit}⟩"
+
+
+def progress() -> None:
+    """Print what is solved and what was measured in this lab so far."""
+    lab = _open_lab()
+    done = sum(v.passed for v in lab.verdicts.values())
+    print(f"{lab.name}: {done} of {_count(len(lab.checks), 'exercise')} solved")
+    marks = {"passed": "✓", "not-done": "○"}
+    for name in lab.checks:
+        verdict = lab.verdicts.get(name)
+        print(f"  {marks.get(verdict.verdict, '✗') if verdict else '○'} {name}")
+    held = sum(c.held for c in lab.claims.values())
+    print(f"{held} of {_count(len(lab.claims), 'claim')} held")
+    for entry in lab.claims.values():
+        print(f"  {'✓' if entry.held else '✗'} {entry.text}")
+
+
+def budget(*, cpu: int, gpu: int, smoke: int) -> int:
+    """The number of steps for this lab's profile: enough to show the point on a laptop, more where there is a GPU."""
+    return {"cpu": cpu, "gpu": gpu, "smoke": smoke}[_open_lab().profile]
+
+
+def show(figure: Figure, alt: str) -> None:
+    """Show a figure with its alternative text, and close it.
+
+    Args:
+        figure: a matplotlib figure.
+        alt: one sentence that says what one sees, for readers who do not see it.
+    """
+    import matplotlib.pyplot as plt
+    from IPython.display import display
+
+    display({"text/html": style.html(figure, alt), "text/plain": f"figure: {alt}"}, raw=True)
+    plt.close(figure)
+
+
+def track(things: Iterable[T], what: str, total: int | None = None) -> Iterable[T]:
+    """A progress bar over `things` with the time left; silent where nobody watches.
+
+    Args:
+        things: what to go through.
+        what: what is being done: "training the vectors".
+        total: how many there are, where `len(things)` does not tell.
+    """
+    from tqdm.auto import tqdm
+
+    return tqdm(things, desc=what, total=total, file=sys.stdout, leave=False, mininterval=0.3)

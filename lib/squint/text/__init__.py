@@ -1,0 +1,1 @@
+"""Text: tokenizers and decoding. Knows no model."""

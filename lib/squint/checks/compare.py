@@ -89,6 +89,22 @@ def structure(got: Any, want: Any) -> str | None:
     return None
 
 
+def same_form(got: Any, want: Any) -> bool:
+    """Whether `got` can stand where `want` stands: a tensor of the same kind of numbers for a tensor."""
+    if isinstance(want, Tensor):
+        return isinstance(got, Tensor) and got.dtype == want.dtype and got.shape == want.shape
+    return True
+
+
+def shaped(got: Any, want: Any) -> Any:
+    """`got` in the form of `want`: a list or an array becomes a tensor; a tensor takes the precision of floats."""
+    if not isinstance(want, Tensor):
+        return got
+    tensor = got if isinstance(got, Tensor) else torch.as_tensor(np.asarray(_numbers(got)))
+    tensor = tensor.reshape(()) if want.ndim == 0 and tensor.numel() == 1 else tensor
+    return tensor.to(want.dtype) if tensor.dtype != want.dtype else tensor
+
+
 def _tensor_structure(got: Any, want: Tensor) -> str | None:
     try:
         mine = _tensor(got, want)

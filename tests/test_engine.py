@@ -1,0 +1,363 @@
+"""The engine itself, on tiny exercises: what passes, what fails, and with which sentence."""
+
+import math
+import time
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+from squint.checks import compare, engine
+from squint.checks.engine import Case, Check, judge
+
+HINTS = ("a nudge of a hint", "a plan of a hint", "the code of a hint")
+
+
+def attend(query, key, value, mask=None):
+    scores = query @ key.mT / query.shape[-1] ** 0.5
+    if mask is not None:
+        scores = scores.masked_fill(~mask, -torch.inf)
+    return scores.softmax(-1) @ value
+
+
+def unscaled(query, key, value, mask=None):
+    return attend(query * query.shape[-1] ** 0.5, key, value, mask)
+
+
+def over_queries(query, key, value, mask=None):
+    scores = query @ key.mT / query.shape[-1] ** 0.5
+    if mask is not None:
+        scores = scores.masked_fill(~mask, -torch.inf)
+    return scores.softmax(-2) @ value
+
+
+def cases(seed):
+    g = torch.Generator().manual_seed(seed)
+    q, k, v = (torch.randn(*s, generator=g) for s in ((2, 4), (3, 4), (3, 5)))
+    mask = torch.tensor([[True, True, False], [True, False, False]])
+    return [Case("two queries, three keys", q, k, v), Case("a mask", q, k, v, mask=mask)]
+
+
+def stays_in_range(fn, case):
+    """An average lies between the smallest and the largest value."""
+    out, value = fn(*case.args, **case.kwargs), case.args[2]
+    return None if out.max() <= value.max() + 1e-5 else "The average is larger than every value."
+
+
+CHECK = Check(attend, cases, HINTS, {"No scale.": unscaled, "Over queries.": over_queries}, [stays_in_range])
+
+
+def verdict(answer, check=CHECK):
+    return judge(check, answer)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        attend,
+        lambda a, b, c, m=None: attend(a, b, c, m),
+        lambda query, key, value, mask=None: attend(query, key, value, mask).double(),
+        lambda query, key, value, mask=None: attend(query, key, value, mask).numpy(),
+        lambda query, key, value, mask=None: attend(query, key, value, mask).tolist(),
+        lambda query, key, value, mask=None: attend(query.clone().mul_(1.0), key, value, mask),
+    ],
+)
+def test_right_answers_in_other_forms_pass(answer):
+    got = verdict(answer)
+    assert got == engine.Verdict("passed", None, 2, 1)
+    query, key, value = cases(0)[0].args
+    assert torch.allclose(got.usable(query, key=key, value=value, mask=None), attend(query, key, value))
+
+
+def test_a_misconception_is_named():
+    assert verdict(unscaled).hint == "No scale."
+    assert verdict(over_queries).hint == "Over queries."
+
+
+def test_a_misconception_with_an_error_of_its_own_besides_is_not_misnamed():
+    def both(query, key, value, mask=None):
+        return unscaled(query, key, value, mask) + 1
+
+    assert verdict(both).hint not in CHECK.misconceptions
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (lambda q, k, v, mask=None: 2 * attend(q, k, v, mask), "2 times what it should be"),
+        (lambda q, k, v, mask=None: -attend(q, k, v, mask), "wrong sign"),
+        (lambda q, k, v, mask=None: attend(q, k, v, mask) + 1, "+1 away"),
+        (lambda q, k, v, mask=None: attend(q, k, v, mask).mT, "swapped"),
+        (lambda q, k, v, mask=None: attend(q, k, v, mask)[None], "size one"),
+        (lambda q, k, v, mask=None: attend(q, k, v, mask) * torch.nan, "NaN"),
+        (lambda q, k, v, mask=None: attend(q, k, v, mask).flip(0), "reverse order"),
+        (lambda q, k, v, mask=None: attend(q, k, v), "a mask"),
+        (lambda q, k, v, mask=None: attend(q, k, v, mask) > 0, "True and False"),
+        (lambda q, k, v, mask=None: "text", "got a str"),
+        (lambda q, k, v, mask=None: q @ k, "inner sizes must agree"),
+        (lambda q: q, "in the order"),
+        (lambda q, k, v, mask=None: (attend(q, k, v, mask), 1)[:1][0].sum(), "shape ()"),
+        (3, "should be a function"),
+    ],
+)
+def test_a_wrong_answer_gets_a_sentence_that_says_how(answer, said):
+    got = verdict(answer)
+    assert not got.passed
+    assert said in got.hint, got.hint
+
+
+def test_a_function_that_forgets_to_return():
+    def forgets(query, key, value, mask=None):
+        attend(query, key, value, mask)
+
+    assert "return" in verdict(forgets).hint
+
+
+def test_a_law_is_tried_when_every_case_is_right():
+    low = Check(lambda x: x, lambda s: [Case("a number", torch.ones(1))], HINTS, {}, [lambda f, c: "It never holds."])
+    assert judge(low, lambda x: x).hint == "It never holds."
+
+
+@pytest.mark.parametrize("stub", [None, ..., lambda *a: ..., lambda *a: None])
+def test_what_is_not_done(stub):
+    assert verdict(stub).verdict == "not-done"
+
+
+def test_half_a_scaffold_is_not_done():
+    def scaffold(query, key, value, mask=None):
+        scores = ...
+        return scores @ value
+
+    assert verdict(scaffold).verdict == "not-done"
+
+
+def test_an_endless_loop_is_stopped(monkeypatch):
+    monkeypatch.setattr(engine, "TIME_LIMIT", 0.3)
+
+    def endless(*args, **kwargs):
+        while True:
+            try:  # noqa: SIM105
+                time.sleep(0.01)
+            except:  # noqa: E722, SIM105  (an answer may do even this)
+                pass
+
+    start = time.monotonic()
+    assert verdict(endless).verdict == "timeout"
+    assert time.monotonic() - start < 5
+
+
+def test_endless_recursion_and_exits_are_errors():
+    def again(*args, **kwargs):
+        return again(*args, **kwargs)
+
+    def leaves(*args, **kwargs):
+        raise SystemExit
+
+    assert "calls itself" in verdict(again).hint
+    assert verdict(leaves).verdict == "error"
+
+
+def test_an_answer_cannot_spoil_the_cases():
+    def spoils(query, key, value, mask=None):
+        out = attend(query, key, value, mask)
+        query.zero_()
+        return out
+
+    got = verdict(spoils)
+    assert got.passed and "in place" in got.note
+
+
+def test_what_an_answer_prints_is_swallowed(capsys):
+    def chatty(query, key, value, mask=None):
+        print("here")
+        return attend(query, key, value, mask)
+
+    assert verdict(chatty).passed
+    assert capsys.readouterr().out == ""
+
+
+def test_random_numbers_outside_are_left_alone():
+    torch.manual_seed(3)
+    wanted = torch.rand(1)
+    torch.manual_seed(3)
+    judge(CHECK, lambda q, k, v, mask=None: torch.rand(1))
+    assert torch.equal(torch.rand(1), wanted)
+
+
+# ---------------------------------------------------------------- values
+
+
+def test_values():
+    check = Check(torch.eye(2), lambda s: [Case("as it is")], HINTS, {"Ones.": torch.ones(2, 2)}, kind="value")
+    assert judge(check, torch.eye(2)).passed
+    assert judge(check, np.eye(2)).passed
+    assert judge(check, [[1, 0], [0, 1]]).passed
+    assert judge(check, torch.ones(2, 2)).hint == "Ones."
+    assert judge(check, ...).verdict == "not-done"
+    assert "function" in judge(check, torch.eye).hint
+
+
+def test_a_value_is_judged_by_what_it_does():
+    check = Check(
+        1.0,
+        lambda s: [Case("its sign", 2.0)],
+        HINTS,
+        {"It points the other way.": -1.0},
+        kind="value",
+        probe=lambda value, x: value * x,
+        compare=lambda got, want, case: None if got > 0 else "It points the other way.",
+    )
+    assert judge(check, 17.0).passed
+    assert judge(check, -3.0).hint == "It points the other way."
+    assert not judge(check, "text").passed
+
+
+# ---------------------------------------------------------------- modules
+
+
+class Heads(nn.Module):
+    scale = True
+
+    def __init__(self, dim, heads):
+        super().__init__()
+        self.heads = heads
+        self.query, self.key, self.value, self.out = (nn.Linear(dim, dim) for _ in range(4))
+
+    def forward(self, x):
+        query, key, value = (self.split(p(x)) for p in (self.query, self.key, self.value))
+        return self.out((attend if self.scale else unscaled)(query, key, value).transpose(-2, -3).flatten(-2))
+
+    def split(self, x):
+        return x.view(*x.shape[:-1], self.heads, -1).transpose(-2, -3)
+
+
+class Unscaled(Heads):
+    scale = False
+
+
+class OtherNames(nn.Module):
+    def __init__(self, dim, heads):
+        super().__init__()
+        self.h, self.last = heads, nn.Linear(dim, dim)
+        self.three = nn.ModuleList([nn.Linear(dim, dim) for _ in range(3)])
+
+    def forward(self, x):
+        v, k, q = (m(x).unflatten(-1, (self.h, -1)).movedim(-2, -3) for m in self.three)
+        return self.last(attend(q, k, v).movedim(-3, -2).flatten(-2))
+
+
+class RawMatrices(nn.Module):
+    def __init__(self, dim, heads):
+        super().__init__()
+        self.h = heads
+        self.w = nn.ParameterList([nn.Parameter(torch.zeros(dim, dim)) for _ in range(4)])
+        self.b = nn.ParameterList([nn.Parameter(torch.zeros(dim)) for _ in range(4)])
+
+    def forward(self, x):
+        q, k, v = ((x @ self.w[i] + self.b[i]).unflatten(-1, (self.h, -1)).movedim(-2, -3) for i in (2, 0, 1))
+        return attend(q, k, v).movedim(-3, -2).flatten(-2) @ self.w[3] + self.b[3]
+
+
+class NoParameters(nn.Module):
+    def __init__(self, dim, heads):
+        super().__init__()
+        self.w = torch.eye(dim)
+
+    def forward(self, x):
+        return x @ self.w
+
+
+class NoSuper(nn.Module):
+    def __init__(self, dim, heads):
+        self.out = nn.Linear(dim, dim)
+
+    def forward(self, x):
+        return self.out(x)
+
+
+class Reversed(Heads):
+    def forward(self, x):
+        return super().forward(x.flip(-2))
+
+
+MODULE = Check(
+    Heads,
+    lambda s: [Case("one", torch.randn(3, 8), init=(8, 2)), Case("batch", torch.randn(2, 3, 8), init=(8, 4))],
+    HINTS,
+    {"No scale.": Unscaled},
+    kind="module",
+)
+
+
+@pytest.mark.parametrize("answer", [Heads, OtherNames, RawMatrices])
+def test_modules_are_compared_whatever_their_parameters_are_called(answer):
+    got = judge(MODULE, answer)
+    assert got.passed, got
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (Unscaled, "No scale."),
+        (NoParameters, "no parameters"),
+        (NoSuper, "super().__init__()"),
+        (nn.Linear, "18 numbers"),
+        (Reversed, "something else"),
+        (attend, "class that inherits"),
+    ],
+)
+def test_wrong_modules_get_their_sentence(answer, said):
+    got = judge(MODULE, answer)
+    assert not got.passed
+    assert said in got.hint, got.hint
+
+
+# ---------------------------------------------------------------- comparison
+
+floats = st.floats(-1e3, 1e3, allow_nan=False)
+
+
+@given(st.lists(floats, min_size=1, max_size=6))
+def test_a_thing_is_as_good_as_itself_in_every_form(numbers):
+    want = torch.tensor(numbers, dtype=torch.float64)
+    for got in (want, want.numpy(), numbers, tuple(numbers), want.float()):
+        assert compare.difference(got, want, 1e-4, 1e-4) is None
+    assert compare.difference(want, numbers, 1e-4, 1e-4) is None
+
+
+@given(st.lists(floats, min_size=1, max_size=6), st.integers(0, 5), st.floats(0.1, 10))
+def test_a_changed_entry_is_noticed(numbers, where, by):
+    want = torch.tensor(numbers, dtype=torch.float64)
+    got = want.clone()
+    got[where % len(numbers)] += by
+    assert compare.difference(got, want, 1e-5, 1e-5)
+
+
+@pytest.mark.parametrize(
+    ("got", "want"),
+    [
+        ([1, 2], [1, 2, 3]), ({"a": 1}, {"b": 1}), ("b", "a"), (1, "a"), (None, torch.ones(2)), (False, True),
+        ([("a", 1.0)], [("a", 2.0)]), (torch.tensor([1, 2]), torch.tensor([1, 3])), (math.nan, 1.0), (math.inf, 1.0),
+        ({"a", "b"}, {"a"}), (torch.ones(2, dtype=torch.complex64), torch.ones(2)),
+    ],
+)  # fmt: skip
+def test_differences_are_sentences(got, want):
+    sentence = compare.difference(got, want, 1e-4, 1e-5)
+    assert sentence and len(sentence) > 10
+
+
+@pytest.mark.parametrize(
+    ("got", "want"),
+    [
+        (np.float32(1.5), 1.5), (torch.tensor([[1.5]]), 1.5), (1, True), ((1, [2.0]), [1, (2,)]), (np.str_("a"), "a"),
+        (torch.ones(1), torch.tensor(1.0)), ({"a": torch.ones(2)}, {"a": [1, 1]}), (math.nan, math.nan), ({"a"}, {"a"}),
+    ],
+)  # fmt: skip
+def test_forms_that_are_as_good(got, want):
+    if isinstance(want, bool):
+        assert compare.difference(got, want, 1e-4, 1e-5)  # but a number is no truth value
+    else:
+        assert compare.difference(got, want, 1e-4, 1e-5) is None

@@ -24,9 +24,9 @@ QUICK = [
 ]
 
 
-def pythons() -> list[str]:
-    """Other Pythons of this machine that the course supports, the newest first."""
-    found = []
+def pythons() -> dict[str, str]:
+    """Other Pythons of this machine that the course supports, by version, the newest first."""
+    found = {}
     for minor in (13, 12):
         named = [
             shutil.which(f"python3.{minor}"),
@@ -34,7 +34,7 @@ def pythons() -> list[str]:
         ]
         for candidate in filter(None, named):
             if subprocess.run([candidate, "-c", "pass"], capture_output=True).returncode == 0:
-                found.append(candidate)
+                found[f"python3.{minor}"] = candidate
                 break
     return found
 
@@ -64,7 +64,7 @@ def environment(name: str, python: str, *instead: str) -> Path | None:
 
 def main() -> int:
     """Test wherever an environment can be made; the exit code is 1 if a test failed."""
-    wanted = [(f"python{Path(p).name[-4:]}", p, ()) for p in pythons()[:1]]
+    wanted = [(version, python, ()) for version, python in [*pythons().items()][:1]]
     wanted += [("fresh", sys.executable, ()), ("torch-2.11", sys.executable, ("torch==2.11.0",))]
     failed = skipped = passed = 0
     for name, python, instead in wanted:

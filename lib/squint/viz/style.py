@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import base64
 import io
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from squint.viz import colours
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-    from squint.notebook import Prediction
 
 DPI = 144
 
@@ -81,7 +79,13 @@ def html(figure: Figure, alt: str) -> str:
     )
 
 
-def draw_guess(axes: Axes, guess: Prediction, axis: str = "y") -> None:
+class Guess(Protocol):
+    """What `predict` returns: a value, None until the learner has answered."""
+
+    value: Any
+
+
+def draw_guess(axes: Axes, guess: Guess, axis: str = "y") -> None:
     """Draw the learner's guess as a dashed line at its value on the `axis` ("x" or "y"); nothing if unanswered."""
     if guess.value is None or isinstance(guess.value, str):
         return

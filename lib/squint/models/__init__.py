@@ -1,0 +1,1 @@
+"""The systems of the course, one a file, each written to be read."""

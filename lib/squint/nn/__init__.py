@@ -1,0 +1,1 @@
+"""The parts of networks, one idea a file."""

@@ -6,6 +6,7 @@ import time
 import numpy as np
 import pytest
 import torch
+from einops import rearrange
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
@@ -101,6 +102,8 @@ def test_a_misconception_with_an_error_of_its_own_besides_is_not_misnamed():
         (lambda q: q, "in the order"),
         (lambda q, k, v, mask=None: (attend(q, k, v, mask), 1)[:1][0].sum(), "shape ()"),
         (3, "should be a function"),
+        (lambda q, k, v, mask=None: attend(q, k, v, mask).bfloat16(), "too coarse"),
+        (lambda q, k, v, mask=None: rearrange(q, "a b c -> a (b c)"), "Wrong shape: expected 3 dims"),
     ],
 )
 def test_a_wrong_answer_gets_a_sentence_that_says_how(answer, said):
@@ -340,7 +343,8 @@ def test_a_changed_entry_is_noticed(numbers, where, by):
     ("got", "want"),
     [
         ([1, 2], [1, 2, 3]), ({"a": 1}, {"b": 1}), ("b", "a"), (1, "a"), (None, torch.ones(2)), (False, True),
-        ([("a", 1.0)], [("a", 2.0)]), (torch.tensor([1, 2]), torch.tensor([1, 3])), (math.nan, 1.0), (math.inf, 1.0),
+        ([("a", 1.0)], [("a", 2.0)]),
+        (torch.tensor(1), (torch.tensor([1.0]),)), (torch.tensor([1, 2]), torch.tensor([1, 3])), (math.nan, 1.0), (math.inf, 1.0),
         ({"a", "b"}, {"a"}), (torch.ones(2, dtype=torch.complex64), torch.ones(2)),
     ],
 )  # fmt: skip

@@ -100,6 +100,16 @@ def test_the_courses_version_does_not_count_as_yours(lab, shown):
     assert lab.verdicts["double"].verdict == "failed"  # what was said of the learner's own answer stays
 
 
+def test_a_small_number_of_the_courses_is_not_taken_for_the_learners(lab, shown, monkeypatch):
+    monkeypatch.setitem(lab.checks, "three", Check(3, lambda seed: [Case("as it is")], ("a", "b", "c"), kind="value"))
+    stand_in = check_in({"three": 4}, "three")
+    assert stand_in == 3
+    check_in({"three": stand_in}, "three")
+    assert "course's version" in shown[-1]["text/plain"]
+    assert check_in({"three": 3}, "three") == 3
+    assert shown[-1]["text/plain"].startswith("✓")
+
+
 def test_hints_come_in_three_steps(lab, capsys):
     for words in ("Think of two.", "Multiply.", "return 2 * x", "return 2 * x"):
         notebook.hint("double")

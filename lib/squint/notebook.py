@@ -140,8 +140,14 @@ def check(answer: Any, name: str | None = None) -> Any:
         return verdict.usable
     if answer is _MISSING or answer is not lab.stand_ins.get(name, _MISSING):
         lab.verdicts[name] = verdict
-    lab.stand_ins[name] = exercise.reference
-    return exercise.reference
+    lab.stand_ins[name] = _stand_in(exercise.reference)
+    return lab.stand_ins[name]
+
+
+def _stand_in(reference: Any) -> Any:
+    """The reference, as an object that is not also a learner's: Python keeps one 3 for everybody."""
+    kind = type(reference)
+    return type(kind.__name__, (kind,), {})(reference) if kind in (int, float, str) else reference
 
 
 def _judge(lab: Lab, name: str, exercise: engine.Check, answer: Any) -> engine.Verdict:

@@ -76,7 +76,7 @@ def structure(got: Any, want: Any) -> str | None:
             what += f"{sorted(extra, key=repr)[0]!r} should not be there" if extra else ""
             return f"the dict's keys differ: {what}."
     elif isinstance(want, list | tuple):
-        if isinstance(got, Tensor | np.ndarray):
+        if isinstance(got, Tensor | np.ndarray) and got.ndim:
             got = list(got)
         if not isinstance(got, Sequence) or isinstance(got, str):
             return f"expected {len(want)} things in a {type(want).__name__}, got {_a(got)}."
@@ -123,6 +123,8 @@ def _tensor_structure(got: Any, want: Tensor) -> str | None:
         return "expected numbers, got True and False (torch.bool)."
     if mine.is_complex():
         return "expected real numbers, got complex ones."
+    if mine.dtype in (torch.float16, torch.bfloat16) and want.dtype not in (torch.float16, torch.bfloat16):
+        return f"{str(mine.dtype).removeprefix('torch.')} is too coarse here; compute in the precision of the inputs."
     return None
 
 

@@ -417,7 +417,9 @@ def _raised(error: BaseException) -> str:
     if isinstance(error, RecursionError):
         return "it calls itself for ever (RecursionError)."
     text = str(error).strip().splitlines()
-    sentence = f"it raised {type(error).__name__}" + (f": {text[0][:200].rstrip('.')}." if text else ".")
+    # einops says first what it was asked to do, and last what is wrong with it.
+    reason = text[-1 if type(error).__name__ == "EinopsError" else 0].strip()[:200].rstrip(".") if text else ""
+    sentence = f"it raised {type(error).__name__}" + (f": {reason}." if reason else ".")
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         line = linecache.getline(frame.filename, frame.lineno or 0).strip()
         if line and "ipykernel" in frame.filename or frame.filename.startswith("<ipython-input"):

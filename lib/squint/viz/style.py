@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import io
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from squint.viz import colours
 
@@ -79,6 +79,7 @@ def html(figure: Figure, alt: str) -> str:
     )
 
 
+@runtime_checkable
 class Guess(Protocol):
     """What `predict` returns: a value, None until the learner has answered."""
 

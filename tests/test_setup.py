@@ -1,5 +1,6 @@
 """Set-up that fails says in one sentence what is wrong and what to do; set-up that is done takes no time."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -110,3 +111,31 @@ def test_colab_installs_what_is_missing_at_the_pinned_version(monkeypatch):
     bootstrap.colab()
     assert ran[0][-1] == "bertviz==1.4.1" and "--no-deps" in ran[0]
     assert len(ran) == 1
+
+
+def shell(command: list[str], data: Path) -> subprocess.CompletedProcess:
+    env = {
+        **os.environ,
+        "SQUINT_DATA": str(data),
+        "PIP_NO_INDEX": "1",
+        "PIP_FIND_LINKS": str(data),
+        "PIP_CONFIG_FILE": os.devnull,
+    }
+    return subprocess.run([sys.executable, "-m", *command], cwd=ROOT, env=env, capture_output=True, text=True)
+
+
+def test_fetching_from_a_shell_fetches_or_says_why_not(tmp_path):
+    (tmp_path / "catalogue.toml").write_text((ROOT / "data" / "catalogue.toml").read_text())
+    done = shell(["squint.data.fetch"], tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.strip().endswith("again.") and len(done.stderr.strip().splitlines()) == 1, done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_set_up_passes_the_sentence_on(tmp_path, monkeypatch, capsys):
+    (tmp_path / "catalogue.toml").write_text("not [ toml")
+    monkeypatch.setenv("SQUINT_DATA", str(tmp_path))
+    monkeypatch.setattr(bootstrap, "is_current", lambda: True)
+    monkeypatch.setattr(bootstrap, "venv_python", lambda root: Path(sys.executable))
+    assert bootstrap.main() == 1
+    assert "catalogue" in capsys.readouterr().err

@@ -156,3 +156,17 @@ def _sweep(cache: Path) -> None:
     for folder in cache.glob(".fetch-*"):
         if time.time() - folder.stat().st_mtime > STALE_AFTER:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def main() -> int:
+    """Fetch from a shell, `python -m squint.data.fetch`: one sentence on stderr and exit code 2 if it cannot be done."""
+    try:
+        fetch_all()
+    except DataError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,6 +1,7 @@
 """What the builder makes of a source, and what it refuses, with file and line."""
 
 import json
+import re
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -165,12 +166,6 @@ DIRTY = {
         "nowhere",
         "NameError",
     ),
-    "a warning": ("print(double(21))", "import warnings\nwarnings.warn('old')", "use-double", "writes to stderr"),
-    "a path": ("print(double(21))", "import os; print(os.getcwd() + '/x')", "use-double", "path of this machine"),
-    "an address": ("print(double(21))", "print(object())", "use-double", "address"),
-    "a time": ("print(double(21))", "import datetime; print(datetime.datetime.now())", "use-double", "time of day"),
-    "a claim that fails": ("above=double(limit)", "above=1000", 'id="claim"', "✗ squares outgrow doubles"),
-    "a solution that fails": ("    product = x * x", "    product = x + x", 'id="check-square"', "✗ square"),
     "the kernel dies": ("print(double(21))", "import os; os._exit(3)", "use-double", "The kernel died"),
 }
 
@@ -186,6 +181,26 @@ def test_a_solution_that_cannot_be_a_reference_is_refused(tmp_path, old, new, at
     assert told, str(refused.value)
     assert at in lines[told[0].line - 1]
     assert not (project.solutions / f"{NAME}.ipynb").exists(), "nothing is written unless all is well"
+
+
+def test_what_another_machine_would_not_print_is_refused(tmp_path):
+    """All of it in one lab, since a build tells everything at once."""
+    odd = {
+        "warning": ("import warnings; warnings.warn('old')", "writes to stderr"),
+        "path": ("import os; print(os.getcwd() + '/x')", "path of this machine"),
+        "address": ("print(object())", "object's address"),
+        "time": ("import datetime; print(datetime.datetime.now())", "time of day"),
+    }
+    cells = "".join(f'\n# %% id="{id}"\n{code}\n' for id, (code, _) in odd.items())
+    text = SOURCE.replace("above=double(limit)", "above=1000").replace("product = x * x", "product = x + x") + cells
+    project = course(tmp_path, text)
+    with pytest.raises(Refused) as refused:
+        builder.build(project.solutions / f"{NAME}.py", project)
+    expected = {"check-square": "✗ square", "claim": "✗ squares outgrow"} | {id: says for id, (_, says) in odd.items()}
+    lines = text.splitlines()
+    told = {re.search(r'id="(.*?)"', lines[one.line - 1])[1]: one.sentence for one in refused.value.refusals}
+    assert told.keys() == expected.keys()
+    assert all(says in told[id] for id, says in expected.items()), told
 
 
 def test_a_cell_that_takes_for_ever_is_given_up(tmp_path, monkeypatch):

@@ -187,15 +187,19 @@ def test_jupyterlab_opens_on_the_lab_with_nothing_from_outside(project):
         pass
 
 
-@pytest.mark.slow
 def test_a_port_in_use_is_not_taken(project):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
         assert lab.free_port(port) != port
-        one_sentence_error = squint("lab", "07", "--port", str(port), expect=2)
-    assert "JupyterLab did not start" in one_sentence_error.stderr
+        assert f"Port {port} is in use" in squint("lab", "07", "--port", str(port), expect=2).stderr
+
+
+def test_a_jupyterlab_that_does_not_start_says_why(project, monkeypatch):
+    broken = [sys.executable, "-c", "print('starting'); raise SystemExit('no such option')"]
+    monkeypatch.setattr(lab, "command", lambda *_: broken)
+    assert squint("lab", "07", expect=2).stderr == "JupyterLab did not start: no such option\n"
 
 
 def test_no_browser_is_opened_where_there_is_none(monkeypatch):

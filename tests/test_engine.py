@@ -71,6 +71,8 @@ def test_right_answers_in_other_forms_pass(answer):
     assert got == engine.Verdict("passed", None, 2, 1)
     query, key, value = cases(0)[0].args
     assert torch.allclose(got.usable(query, key=key, value=value, mask=None), attend(query, key, value))
+    query, key, value = query.double(), key.double(), value.double()
+    assert got.usable(query, key, value=value).dtype == torch.float64
 
 
 def test_a_misconception_is_named():

@@ -161,19 +161,6 @@ def test_a_verdict_cannot_be_displayed_into_being(tmp_path):
     assert "passed" not in verdicts(judged(project, notebook)).values()
 
 
-def test_the_learners_file_is_only_read(tmp_path):
-    project = built_course(tmp_path)
-    file = save(learner(project, **RIGHT), project.work / f"{NAME}.ipynb")
-    file.chmod(stat.S_IRUSR)
-    before, content = file.stat(), file.read_bytes()
-    beside = sorted(path.name for path in file.parent.iterdir())
-    assert grade.grade(file, project).passed
-    after = file.stat()
-    assert (after.st_mtime_ns, after.st_ino, after.st_mode) == (before.st_mtime_ns, before.st_ino, before.st_mode)
-    assert file.read_bytes() == content
-    assert sorted(path.name for path in file.parent.iterdir()) == beside
-
-
 def test_the_smoke_profile_judges_exercises_only(tmp_path):
     project = built_course(tmp_path)
     wrong = learner(project, **RIGHT)
@@ -387,9 +374,11 @@ def test_an_unreadable_file_says_so(tmp_path, monkeypatch):
         grade.grade(file, project)
 
 
-def test_json_is_all_there_is_on_stdout(tmp_path, monkeypatch):
+def test_json_is_all_there_is_on_stdout_and_the_file_is_only_read(tmp_path, monkeypatch):
     project = built_course(tmp_path)
-    save(learner(project, **RIGHT), project.work / f"{NAME}.ipynb")
+    file = save(learner(project, **RIGHT), project.work / f"{NAME}.ipynb")
+    file.chmod(stat.S_IRUSR)
+    before, content = file.stat(), file.read_bytes()
     monkeypatch.chdir(project.root)
     result = CliRunner().invoke(app, ["check", "7", "--json"])
     assert result.exit_code == 0, result.output
@@ -398,6 +387,10 @@ def test_json_is_all_there_is_on_stdout(tmp_path, monkeypatch):
         "exercises": {name: {"verdict": "passed", "hint": None} for name in RIGHT},
         "claims": {"squares outgrow doubles": {"held": True, "measured": 100}},
     }
+    after = file.stat()
+    assert (after.st_mtime_ns, after.st_ino, after.st_mode) == (before.st_mtime_ns, before.st_ino, before.st_mode)
+    assert file.read_bytes() == content
+    assert [path.name for path in file.parent.iterdir()] == [file.name]
 
 
 def test_the_table_says_exercise_verdict_and_hint(tmp_path, monkeypatch):

@@ -75,7 +75,7 @@ def test_a_lab_ships_without_answers_or_outputs(path):
     for cell in notebook["cells"]:
         assert not cell.get("outputs") and not cell.get("execution_count")
         assert "BEGIN SOLUTION" not in "".join(cell["source"])
-    assert notebook["metadata"]["squint"]["lab"] == path.stem[:2]
+    assert notebook["metadata"]["squint"]["lab"] == path.stem
 
 
 @pytest.mark.slow

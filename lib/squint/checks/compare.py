@@ -96,13 +96,15 @@ def same_form(got: Any, want: Any) -> bool:
     return True
 
 
-def shaped(got: Any, want: Any) -> Any:
-    """`got` in the form of `want`: a list or an array becomes a tensor; a tensor takes the precision of floats."""
+def shaped(got: Any, want: Any, inputs: Sequence[Any] = ()) -> Any:
+    """`got` in the form of `want`: a list or an array becomes a tensor; floats take the precision of the `inputs`."""
     if not isinstance(want, Tensor):
         return got
+    floats = [x.dtype for x in inputs if isinstance(x, Tensor) and x.is_floating_point()]
+    dtype = floats[0] if floats and want.is_floating_point() else want.dtype
     tensor = got if isinstance(got, Tensor) else torch.as_tensor(np.asarray(_numbers(got)))
     tensor = tensor.reshape(()) if want.ndim == 0 and tensor.numel() == 1 else tensor
-    return tensor.to(want.dtype) if tensor.dtype != want.dtype else tensor
+    return tensor.to(dtype)
 
 
 def _tensor_structure(got: Any, want: Tensor) -> str | None:

@@ -263,13 +263,15 @@ class Trial:
         if self.check.kind == "value":
             want = self.check.reference
             return compare.shaped(self.answer, want) if isinstance(want, Tensor) else self.answer
-        if all(compare.same_form(got, want) for got, want in pairs) and _same_names(self.answer, self.check.reference):
+        same_form = all(compare.same_form(got, want) for got, want in pairs)
+        if same_form and _same_names(self.answer, self.check.reference):
             return self.answer
 
         @functools.wraps(self.answer)
         def standing_in(*args: Any, **kwargs: Any) -> Any:
             args, kwargs = _positional(self.check.reference, Case("", *args, **kwargs))
-            return compare.shaped(self.answer(*args, **kwargs), pairs[0][1])
+            value = self.answer(*args, **kwargs)
+            return value if same_form else compare.shaped(value, pairs[0][1], args)
 
         return standing_in
 
@@ -441,6 +443,7 @@ _MEANINGS = {
     "mat1 and mat2 shapes cannot be multiplied": "In a matrix product the inner sizes must agree: is one side to be "
     "transposed?",
     "must match the size of tensor": "These shapes do not broadcast: compare them axis by axis, from the last.",
+    "Boolean value of Tensor": "A tensor is neither true nor false: ask `if x is not None`, or use .any() or .all().",
     "positional argument": "Keep the parameters in the order in which the exercise gives them.",
     "unexpected keyword argument": "Keep the parameters' names where the exercise calls them by name.",
 }

@@ -854,10 +854,10 @@ analogy = Check(
     compare=_some_ids,
     properties=[_never_the_question],
     misconceptions={
-        "The question's own words came back. Leave out all three: b − a + c usually lies nearest to b or "
-        "c.": _arithmetic(_usual, hide=""),
+        "The question's own words came back. Leave out all three: b − a + c usually lies nearest to c "
+        "itself.": _arithmetic(_usual, hide=""),
         "Only c was left out. a and b have to be left out as well.": _arithmetic(_usual, hide="c"),
-        "a and c were left out, but not b, which usually lies nearest of all.": _arithmetic(_usual, hide="ac"),
+        "a and c were left out, but not b.": _arithmetic(_usual, hide="ac"),
         "b and c were left out, but not a.": _arithmetic(_usual, hide="bc"),
         "a and b were left out, but not c.": _arithmetic(_usual, hide="ab"),
         "You computed a − b + c. From a to b is the step b − a, and it starts at c: b − a + c.": _arithmetic(

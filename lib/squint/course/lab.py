@@ -127,12 +127,14 @@ def open_lab(project: Project, file: Path, say: Callable[[str], object], browser
         JupyterLab's exit status, 0 after an interrupt.
 
     Raises:
-        CourseError: JupyterLab is not installed, or does not start.
+        CourseError: JupyterLab is not installed or does not start, or the port is in use.
     """
     from importlib.util import find_spec
 
     if find_spec("jupyterlab") is None:
         raise CourseError("JupyterLab is not installed: run `make`.")
+    if port and not is_free(port):
+        raise CourseError(f"Port {port} is in use: leave --port out, or give another.")
     port, token = port or free_port(), secrets.token_urlsafe(18)
     address = f"http://127.0.0.1:{port}/lab/tree/{file.name}?token={token}"
     with tempfile.TemporaryDirectory(prefix="squint-") as folder:
@@ -195,13 +197,20 @@ def environment(project: Project, folder: str, token: str) -> dict[str, str]:
 def free_port(first: int = 8888) -> int:
     """The first free port of this machine from `first` on."""
     for port in range(first, first + 50):
-        with socket.socket() as trial:
-            try:
-                trial.bind(("127.0.0.1", port))
-            except OSError:
-                continue
+        if is_free(port):
             return port
     raise CourseError(f"The ports {first} to {first + 49} are all in use: give one with --port.")
+
+
+def is_free(port: int) -> bool:
+    """Whether nobody listens on a port of this machine."""
+    with socket.socket() as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 def has_browser() -> bool:

@@ -154,7 +154,10 @@ def _judge(lab: Lab, name: str, exercise: engine.Check, answer: Any) -> engine.V
     if answer is _MISSING:
         return engine.Verdict("not-done", f"there is no {name} yet. Run the exercise's cell above first.")
     if answer is lab.stand_ins.get(name, _MISSING):
-        hint = "this is the course's version, which stands in for yours. Run your own cell again, then this one."
+        hint = (
+            "this is the course's version, which stands in for yours. Run your own cell again, then this one. If you "
+            f"just did, it stopped with an error, or calls its answer something else than {name}."
+        )
         return engine.Verdict("not-done", hint)
     return engine.judge(exercise, answer, device=lab.device)
 

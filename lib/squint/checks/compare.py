@@ -40,23 +40,26 @@ def has_ellipsis(value: Any) -> bool:
     return isinstance(value, list | tuple) and any(has_ellipsis(v) for v in value)
 
 
-def difference(got: Any, want: Any, rtol: float, atol: float, explain: bool = True) -> str | None:
+def difference(
+    got: Any, want: Any, rtol: float, atol: float, explain: bool = True, diagnose: bool = True
+) -> str | None:
     """None if `got` is as good as `want`, else a sentence or two on how it differs: form first, then values.
 
-    With `explain` off the sentence is only "differs", found faster.
+    With `explain` off the sentence is only "differs", found faster; with `diagnose` off it shows the first difference
+    and draws no conclusion ("twice as large") from all of them.
     """
     wrong_form = structure(got, want)
     if wrong_form:
         return wrong_form
     if isinstance(want, Tensor):
-        return _values(_tensor(got, want), want, rtol, atol, explain)
+        return _values(_tensor(got, want), want, rtol, atol, explain, diagnose)
     if isinstance(want, bool | str | None) or not isinstance(want, numbers.Number | Mapping | list | tuple):
         return None if _plain(got) == want else f"got {brief(_plain(got))}, expected {brief(want)}."
     if isinstance(want, numbers.Number):
-        return _values(_tensor(got, torch.tensor(want)), torch.tensor(want), rtol, atol, explain)
+        return _values(_tensor(got, torch.tensor(want)), torch.tensor(want), rtol, atol, explain, diagnose)
     pairs = _pairs(got, want)
     for key, mine, theirs in pairs:
-        inner = difference(mine, theirs, rtol, atol, explain)
+        inner = difference(mine, theirs, rtol, atol, explain, diagnose)
         if inner:
             return f"in part [{key!r}], {inner}" if len(pairs) > 1 else inner
     return None
@@ -116,7 +119,12 @@ def _tensor_structure(got: Any, want: Tensor) -> str | None:
         sentence = f"shape {tuple(mine.shape)}, expected {tuple(want.shape)}."
         if mine.ndim >= 2 and mine.mT.shape == want.shape:
             return f"{sentence} The last two axes are swapped."
-        if mine.numel() == want.numel() == 1 or mine.squeeze().shape == want.squeeze().shape:
+        if (
+            mine.numel() == want.numel()
+            and mine.ndim != want.ndim
+            and min(mine.ndim, want.ndim) > 0
+            and _thin(mine, want)
+        ):
             return f"{sentence} Axes of size one differ: look at keepdim, squeeze and unsqueeze."
         return sentence
     if want.dtype == torch.bool and mine.dtype != torch.bool:
@@ -128,6 +136,21 @@ def _tensor_structure(got: Any, want: Tensor) -> str | None:
     if mine.dtype in (torch.float16, torch.bfloat16) and want.dtype not in (torch.float16, torch.bfloat16):
         return f"{str(mine.dtype).removeprefix('torch.')} is too coarse here; compute in the precision of the inputs."
     return None
+
+
+def _thin(mine: Tensor, want: Tensor) -> bool:
+    """Whether two shapes are one but for axes of size one, and hold more than one number."""
+    return mine.squeeze().shape == want.squeeze().shape and mine.squeeze().ndim > 1
+
+
+def same_diagnosis(one: str | None, other: str | None) -> bool:
+    """Whether two sentences conclude the same; sizes of the output, named in both, may differ."""
+    kinds = [
+        sentence for sentence in (one, other) if sentence and ("every entry" in sentence or "the entries" in sentence)
+    ]
+    if not kinds:
+        return True
+    return one == other or all(sentence and "a size of the output" in sentence for sentence in (one, other))
 
 
 def _a(value: Any) -> str:
@@ -168,7 +191,7 @@ def _pairs(got: Any, want: Any) -> list[tuple[Any, Any, Any]]:
     return [(i, mine, theirs) for i, (mine, theirs) in enumerate(zip(got, want, strict=True))]
 
 
-def _values(got: Tensor, want: Tensor, rtol: float, atol: float, explain: bool) -> str | None:
+def _values(got: Tensor, want: Tensor, rtol: float, atol: float, explain: bool, diagnose: bool) -> str | None:
     mine, theirs = got.detach().cpu(), want.detach().cpu()
     if not (mine.is_floating_point() or theirs.is_floating_point()):
         same = mine == theirs
@@ -179,7 +202,7 @@ def _values(got: Tensor, want: Tensor, rtol: float, atol: float, explain: bool) 
         return None
     if not explain:
         return "differs"
-    return _diagnosis(mine, theirs, rtol, atol) or _first_difference(mine, theirs, same)
+    return (_diagnosis(mine, theirs, rtol, atol) if diagnose else None) or _first_difference(mine, theirs, same)
 
 
 def _first_difference(mine: Tensor, theirs: Tensor, same: Tensor) -> str:

@@ -160,6 +160,8 @@ def _judge(check: Check, answer: Any, cases: list[Case]) -> Verdict:
     if failures:
         named = _named_mistake(check, trial, [i for i, _ in failures], [m for _, m in failures])
         first, message = failures[0]
+        if not named and not trial.diagnosis_holds([i for i, _ in failures]):
+            message = trial.failure(first, diagnose=False) or message
         raised = trial.outcomes[first].error is not None
         return Verdict("error" if raised and not named else "failed", named or message, len(cases))
     usable = trial.usable()
@@ -168,7 +170,7 @@ def _judge(check: Check, answer: Any, cases: list[Case]) -> Verdict:
             broken = _broken(law, usable, case)
             if broken:
                 return Verdict("failed", broken, len(cases))
-    note = "It changes its input in place, which can surprise whoever calls it." if trial.mutates() else None
+    note = "It changes its input in place. The cells below give it a copy." if trial.mutates() else None
     return Verdict("passed", None, len(cases), len(check.properties), note, usable)
 
 
@@ -227,7 +229,15 @@ class Trial:
             return True
         return first.value is None and first.error is None and _empty_body(self.answer)
 
-    def failure(self, i: int) -> str | None:
+    def diagnosis_holds(self, failing: list[int]) -> bool:
+        """Whether what is said of the first failing case fits the others as well: “twice as large” may be chance."""
+        first, *others = (self._sentence(i) for i in failing)
+        return all(compare.same_diagnosis(first, other) for other in others)
+
+    def _sentence(self, i: int) -> str | None:
+        return compare.difference(self.outcomes[i].value, self.wanted[i], self.check.rtol, self.check.atol)
+
+    def failure(self, i: int, diagnose: bool = True) -> str | None:
         """None if the answer is right on case `i`, else a sentence or two that say what is wrong."""
         case, outcome, want = self.cases[i], self.outcomes[i], self.wanted[i]
         where = f"On “{case.label}” ({case.shapes()}): " if case.shapes() else f"On “{case.label}”: "
@@ -240,7 +250,7 @@ class Trial:
                 return self.check.compare(outcome.value, want, case)
             except Exception as error:
                 return f"{where}what came back could not be used ({_raised(error)})"
-        message = compare.difference(outcome.value, want, self.check.rtol, self.check.atol)
+        message = compare.difference(outcome.value, want, self.check.rtol, self.check.atol, diagnose=diagnose)
         return where + message if message else None
 
     def agrees_with(self, wrong: Any) -> list[bool]:
@@ -264,12 +274,14 @@ class Trial:
             want = self.check.reference
             return compare.shaped(self.answer, want) if isinstance(want, Tensor) else self.answer
         same_form = all(compare.same_form(got, want) for got, want in pairs)
-        if same_form and _same_names(self.answer, self.check.reference):
+        mutates = self.mutates()
+        if same_form and not mutates and _same_names(self.answer, self.check.reference):
             return self.answer
 
         @functools.wraps(self.answer)
         def standing_in(*args: Any, **kwargs: Any) -> Any:
             args, kwargs = _positional(self.check.reference, Case("", *args, **kwargs))
+            args = _fresh(args) if mutates else args
             value = self.answer(*args, **kwargs)
             return value if same_form else compare.shaped(value, pairs[0][1], args)
 
@@ -302,7 +314,11 @@ class ModuleTrial(Trial):
         case = _fresh_case(case)
         return _call(module, case.args, case.kwargs)
 
-    def failure(self, i: int) -> str | None:
+    def diagnosis_holds(self, failing: list[int]) -> bool:
+        """A module's message is about one case: nothing is concluded from it for others."""
+        return True
+
+    def failure(self, i: int, diagnose: bool = True) -> str | None:
         """None if the answer computes what the reference computes with the same parameters, else what is wrong."""
         case, outcome = self.cases[i], self.outcomes[i]
         if outcome.error is not None:

@@ -72,9 +72,9 @@ def _pictures(seed: int) -> list[Case]:
 
     on_the_side = rearrange(paint(2, 8, 12, 3), "batch height width channels -> batch channels height width")
     return [
-        Case("one 4 × 4 picture whose numbers count up from 0", torch.arange(48.0).reshape(1, 3, 4, 4), 2),
-        Case("one colour picture", paint(1, 3, 8, 8), 4),
+        Case("two 4 × 4 pictures of square numbers", torch.arange(96.0).square().reshape(2, 3, 4, 4) / 100, 2),
         Case("a batch of pictures", paint(5, 3, 6, 6), 2),
+        Case("one colour picture", paint(1, 3, 8, 8), 4),
         Case("pictures wider than high", paint(2, 3, 6, 9), 3),
         Case("factor 1, which changes nothing", paint(2, 3, 4, 4), 1),
         Case("all the way down to one pixel", paint(2, 3, 8, 8), 8),
@@ -223,7 +223,7 @@ shrink = Check(
         "pixels wide.": _rows_only,
         "You averaged from left to right only: the picture is as high as before. A block is factor pixels high and "
         "factor pixels wide.": _columns_only,
-        "You divided by factor. It holds factor × factor pixels, not factor.": _halfway,
+        "You divided by factor. A block holds factor × factor pixels, not factor.": _halfway,
         "You averaged pixels that lie far apart. In einops the order in the brackets counts: (rows dy) is rows of "
         "blocks with dy pixels in each, (dy rows) is something else.": _far_apart,
         "You averaged runs of factor × factor pixels along a row. A block is a square: cut the height and the width, "
@@ -261,7 +261,11 @@ def _pairs_of_lists(seed: int) -> list[Case]:
 
     lengths = torch.tensor([0.01, 1.0, 100.0])[:, None]
     return [
-        Case("the vector (3, 4) with two others", torch.tensor([[3.0, 4.0]]), torch.tensor([[6.0, 8.0], [4.0, -3.0]])),
+        Case(
+            "(3, 4) and (5, 12) with three others",
+            torch.tensor([[3.0, 4.0], [5.0, 12.0]]),
+            torch.tensor([[6.0, 8.0], [4.0, -3.0], [1.0, 2.0]]),
+        ),
         Case("three vectors with five", draw(3, 4), draw(5, 4)),
         Case("as many on one side as on the other", draw(4, 6), draw(4, 6)),
         Case("one with one", draw(1, 8), draw(1, 8)),
@@ -456,6 +460,11 @@ def _queries_and_memory(seed: int) -> list[Case]:
         Case("more queries than there is memory", draw(9, 4), draw(4, 4, lengths=True)),
         Case("as many queries as there is memory", draw(6, 5), draw(6, 5, lengths=True)),
         Case("one query", draw(1, 8), draw(12, 8, lengths=True)),
+        Case(
+            "nothing that is alike: every cosine is negative",
+            torch.tensor([[1.0, 0.0]]),
+            torch.tensor([[-1.0, 0.0], [-1.0, 3.0], [-1.0, 1.0]]),
+        ),
         Case("one thing to choose from", draw(3, 4), draw(1, 4)),
         Case("queries that are in the memory themselves", memory[[4, 1]], memory),
         Case("vectors that are not contiguous in memory", draw(8, 5).T, draw(8, 6).T),

@@ -159,7 +159,7 @@ def _sweep(cache: Path) -> None:
 
 
 def main() -> int:
-    """Fetch from a shell, `python -m squint.data.fetch`: one sentence on stderr and exit code 2 if it cannot be done."""
+    """What `python -m squint.data.fetch` does: exit code 2, and one sentence on stderr, if it cannot be done."""
     try:
         fetch_all()
     except DataError as error:

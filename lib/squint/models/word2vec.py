@@ -222,13 +222,14 @@ class Epochs:
         self.keep = keep_probability(counts.to(device), threshold)
         self.window, self.length, self.batch, self.shared = window, length, batch, shared
         self.seed, self.device = seed, torch.device(device)
-        self.noise = self.noise_table(counts.to(device))
+        self.noise = self.noise_table(counts.cpu()).to(device)
 
-    def noise_table(self, counts: Int[Tensor, " vocab"], size: int = 1_000_000) -> Int[Tensor, " size"]:
+    @staticmethod
+    def noise_table(counts: Int[Tensor, " vocab"], size: int = 1_000_000) -> Int[Tensor, " size"]:
         """Word ids in proportion to count^¾ (M, §2.2): to draw a negative, draw a place in this table."""
         shares = counts.double() ** 0.75
         edges = (shares.cumsum(0) / shares.sum()).contiguous()
-        places = (torch.arange(size, device=counts.device, dtype=torch.float64) + 0.5) / size
+        places = (torch.arange(size, dtype=torch.float64) + 0.5) / size
         return torch.searchsorted(edges, places).clamp(max=len(counts) - 1)
 
     def __call__(self, epoch: int) -> list[Blocks]:

@@ -2,7 +2,7 @@
 # squint:
 #   lab: "00"
 #   title: "Start here: how much to squint"
-#   minutes: 20
+#   minutes: 30
 #   promise: >-
 #     You write a classifier of three short functions, shrink what it sees from 32 pixels to 2, and measure what a pixel
 #     is worth.
@@ -23,7 +23,7 @@
 # %% [markdown] id="title"
 # # Start here: how much to squint
 #
-# *20 minutes · for readers of some Python · torch and einops are explained where they first appear*
+# *30 minutes · for readers of some Python · torch and einops are explained where they first appear*
 #
 # From across the street a strawberry is a red blob. That is not much, and it is enough to tell it from a bus. To learn
 # anything we have to throw most of what we see away; the art is in how much. The essay that this course grew out of
@@ -31,7 +31,7 @@
 # work. In between you squint.
 #
 # In this lab you squint at emoji. You write a classifier of three short functions, let it look at pictures of 32, 16,
-# 8, 4 and 2 pixels, and measure what a pixel is worth.
+# 8, 4 and 2 pixels a side (so the smallest has 2 × 2 = 4 pixels in all), and measure what a pixel is worth.
 #
 # **The claim under test.** Some size below 32 pixels keeps at least 95 % of the best accuracy at a quarter of its cost,
 # and 2 pixels do not.
@@ -60,6 +60,8 @@
 # %% id="setup" tags=["setup"]
 
 # %% id="imports"
+from functools import cache
+
 import matplotlib.pyplot as plt  # drawing
 import torch  # tables of numbers, and what can be done with them
 from einops import rearrange, reduce  # cutting and joining their axes
@@ -137,17 +139,12 @@ show(figure, "The octopus as seven sets of emoji draw it: red, orange, pink or v
 #
 # How many numbers is one emoji, then? Before you give the right answer, **be wrong on purpose**: write `32 * 32` in the
 # place of the dots, run that cell and the check below it, and see what happens. A check compares what you wrote with
-# the right answer, and also with wrong answers that people do give; if yours is among them, it tells you which one it
-# is. Then put it right and run both again.
-#
-# If you do not know how to begin, ask for a hint. There are three for every exercise, a nudge, a plan and the code;
-# each call gives the next.
-
-# %% id="first-hint"
-hint("numbers_per_picture")
+# the right answer, on several *cases*, and also with wrong answers that people do give; if yours is among them, it
+# tells you which one it is. Some checks also try *laws* that every right answer obeys. Then put it right and run both
+# again.
 
 # %% id="numbers_per_picture" tags=["exercise"] minutes=1 difficulty=1 teaches="tensor shapes; how to work with a check"
-# How many numbers is one emoji of 32 × 32 pixels, in colour? A number or a product in the place of the dots.
+# How many numbers is one emoji, 32 pixels high and 32 wide, in colour? A number or a product in the place of the dots.
 ### BEGIN SOLUTION
 numbers_per_picture = 3 * 32 * 32
 ### STUB
@@ -156,6 +153,13 @@ numbers_per_picture = 3 * 32 * 32
 
 # %% id="check-numbers_per_picture" tags=["check"]
 numbers_per_picture = check("numbers_per_picture")
+
+# %% [markdown] id="about-hints"
+# Where you do not know how to begin, ask for a hint. There are three for every exercise, a nudge, a plan and the code;
+# each call gives the next.
+
+# %% id="first-hint"
+hint("shrink")
 
 # %% [markdown] id="squint"
 # ## 2 · Squinting is averaging
@@ -274,6 +278,7 @@ cosine_similarity = check("cosine_similarity")
 ink = 1 - pictures
 
 
+@cache
 def vectors(size):
     """Every emoji at that size, as one row of numbers: tensor [pictures, 3 × size × size]."""
     small = torch.as_tensor(shrink(ink, 32 // size)).to(lab.device)
@@ -392,7 +397,7 @@ show(figure, "Nine emoji, each above its nearest neighbour. They share shape or 
 # %% id="leak"
 sample = asked.nonzero().flatten()[:20]
 same = torch.as_tensor(nearest(at16[sample], at16[:100])).tolist() == tiny.nearest(at16[sample], at16[:100]).tolist()
-print("your nearest and the course's agree:", same)
+print("the nearest that was checked above and the course's agree:", same)
 
 
 def accuracy(rows, asked):
@@ -495,7 +500,7 @@ show(figure, "Accuracy against cost on a log axis: flat from 32 to 8 pixels, a l
 # Read it from the right. The line is flat: you throw away three quarters of the numbers and nothing happens, three
 # quarters of the rest and still nothing. Then comes the bend, and behind it every pixel counts.
 #
-# **Question.** The smaller picture has *less* in it. Why is it not worse, and at 16 or 8 pixels sometimes even better?
+# **Question.** The smaller picture has *less* in it. Why is it, down to 8 pixels, as good as the large one?
 #
 # <details><summary>Answer</summary>
 #
@@ -542,6 +547,7 @@ for share, words, colour in (
 ):
     ax.plot(sizes, [share[size] for size in sizes], "o-", color=colour, label=words)
 ax.axhline(95, color=colours.GREY, linestyle=":", linewidth=1.4)
+ax.text(2, 96, "95 % of the best", color=colours.GREY, fontsize=9)
 ax.set_xscale("log", base=2)
 ax.set_xticks(sizes, [f"{size} px" for size in sizes])
 ax.set(ylabel="share of the best accuracy, %", ylim=(0, 106))
@@ -550,8 +556,8 @@ show(figure, "Share of the best accuracy kept at each size. For the exact thing 
 
 # %% [markdown] id="question-naming"
 # Both ends of the bargain are in this picture. Too crude: with 4 pixels the kind is nearly as clear as ever and the
-# name begins to slip, with 2 it is all but gone. Too exact: at 32 pixels the name is found *less* often than at 8, for
-# sixteen times the work. Seven artists agree about a strawberry at 8 pixels. At 32 they no longer do.
+# name has slipped, with 2 two names of three that could be found are lost. Too exact: at 32 pixels the name is found
+# *less* often than at 8, for sixteen times the work. What one team's strawberry shares with another's is mostly coarse.
 #
 # **Question.** You are to build a system that answers both kinds of question. How much should it squint?
 #
@@ -590,7 +596,7 @@ _ = claim("too exact is worse, too: 8 px find more names than 32 px", named[8], 
 # - *What is actually new?* Nothing but the measurement on these pictures.
 # - *What is not?* Nearest neighbours are from the 1950s, their theory from 1967 (Cover and Hart). That tiny pictures go
 #   a long way was shown on 80 million photographs in 2008.
-# - *When does it fail?* When the answer hangs on something small: 4 pixels tell a kind and lose the name. And when what
+# - *When does it fail?* When the answer hangs on something small: 4 pixels tell a kind nearly as well as 32, and a name much less often than 8. And when what
 #   is asked about is of a family that the memory has never seen.
 
 # %% id="progress"

@@ -4,8 +4,8 @@
 #   title: "Embeddings: words as directions"
 #   minutes: 75
 #   promise: >-
-#     You turn four shelves of old books into vectors, on your own machine in about a minute, and find queens, plurals
-#     and prejudice in them.
+#     You turn four shelves of books into vectors, on your own machine in about a minute, and find queens, plurals and
+#     prejudice in them.
 #   prerequisites: ["00_start_here"]
 #   objectives:
 #     - see why a one-hot vector times a matrix is a lookup
@@ -141,8 +141,8 @@ product = one_hot(ids, len(small)).cpu() @ small_table
 figure, axes = plt.subplots(1, 3, figsize=(8.6, 3.3), width_ratios=[len(small), 4, 4])
 panels = [
     (one_hot(ids, len(small)).cpu(), "the sentence, one-hot", "Greys", shown, small),
-    (small_table, "a table of vectors", "RdBu", small, None),
-    (product, "their product", "RdBu", shown, None),
+    (small_table, "× a table of vectors", "RdBu", small, None),
+    (product, "= their product", "RdBu", shown, None),
 ]
 for ax, (matrix, title, colourmap, rows, columns) in zip(axes, panels, strict=True):
     limit = 1.4 if colourmap == "Greys" else 2.5
@@ -292,7 +292,7 @@ grid[pairs[:, 0], pairs[:, 1]] = 1
 figure, ax = plt.subplots(figsize=(6, 5.4))
 ax.imshow(grid, cmap="Blues", vmax=1.6)
 ax.plot(place, place, "s", color=colours.ORANGE, markersize=9)
-ax.set_xticks(place, spoken, rotation=70)
+ax.set_xticks(place, spoken, rotation=60, ha="right", rotation_mode="anchor")
 ax.set_yticks(place, [f"{word}  ({r})" for word, r in zip(spoken, radius.tolist(), strict=True)])
 ax.set(xlabel="context", ylabel="centre (its radius)", title=f"{len(pairs)} pairs from {len(spoken)} words")
 ax.grid(False)
@@ -499,8 +499,8 @@ print(
 print(f"⟨{your_speed:,.0f}⟩ pairs a second")
 
 # %% [markdown] id="blocks-idea"
-# It learns. But there is a great deal of text, to be gone through a dozen times, and at this speed that would take
-# hours, as the next cell works out. Why so slow? For 512 pairs, torch touches both tables whole, with a gradient for
+# It learns. But there is a great deal of text, to be gone through a dozen times, and at this speed nobody would wait for
+# it, as the next cell works out. Why so slow? For 512 pairs, torch touches both tables whole, with a gradient for
 # every word of the vocabulary, and fetches each vector anew for each pair that it is part of.
 #
 # The course's trainer (`squint.models.word2vec`, made to be read) computes the same loss in another order. It takes a
@@ -577,7 +577,7 @@ history = train.fit(
     schedule=train.linear(floor=1e-3),
     label="skip-gram on four shelves",
 )
-vectors = model.input
+vectors = model.input.clone()
 print(f"{len(history.losses):,} steps in {history.seconds:.0f} seconds")
 
 # %% id="fig-training" tags=["nbval-ignore-output"]
@@ -634,24 +634,25 @@ def neighbours(word, k=7):
     return [words[j] for j in most_similar(frequent, frequent[i[0]], k, i).tolist()]
 
 
-for word in ["bread", "ship", "happy", "seven", "red", "mother", "river", "tuesday", "walked"]:
+for word in ("bread", "ship", "happy", "seven", "red", "hot", "early", "mother", "tuesday", "walked"):
     print(f"{word:>8}: {', '.join(neighbours(word))}")
 
 # %% [markdown] id="neighbours-note"
-# Try words of your own with `neighbours("…")`. Some lists will show you the shelf: this *lord* is a lord of
-# Shakespeare's and the Bible's, and a word that stands only in the dictionary has learned the dictionary's way of
-# putting things.
+# Try words of your own with `neighbours("…")`. Some lists will show you the shelf: `neighbours("lord")` finds those of
+# Shakespeare and the one of the Bible, and a word that stands only in the dictionary has learned the dictionary's way
+# of putting things.
 #
-# Nobody told the model that *red* and *yellow* are of one kind. And nobody told it that *happy* and *sad*, which stand
-# in the same places, are opposites: look at `neighbours("good")`.
+# Nobody told the model that *red* and *yellow* are of one kind. And nobody told it that *hot* and *cold*, which stand in
+# the same places, are opposites.
 
 # %% id="fig-length" tags=["nbval-ignore-output"]
 figure, ax = plt.subplots(figsize=(6.8, 3.6))
 norms = vectors.norm(dim=1).cpu()
 ax.scatter(corpus.counts[::7], norms[::7], s=3, color=colours.SKY, alpha=0.5, linewidths=0)
-for word in ["the", "he", "and", "lord", "king", "ship", "bread", "oyster", "happy", "zebra"]:
-    if word in index:
-        ax.annotate(word, (corpus.counts[index[word]], norms[index[word]]), fontsize=9, color=colours.INK)
+for word in ("the", "he", "lord", "king", "bread", "happy", "oyster", "zebra"):
+    point = (corpus.counts[index[word]], norms[index[word]])
+    ax.plot(*point, "o", color=colours.BLUE, markersize=4)
+    ax.annotate(word, point, (5, 3), textcoords="offset points", fontsize=9)
 ax.set(
     xscale="log",
     xlabel="times the word occurs",
@@ -702,12 +703,12 @@ for kind in KINDS:
 for i, (word, kind) in enumerate(chosen):
     if i % 2 == 0:
         ax.annotate(word, flat[i], (3, 2), textcoords="offset points", fontsize=7.5, color=palette[kind])
-ax.set(xticks=[], yticks=[], title="Kinds of words, found by nobody: two directions of a hundred")
+ax.set(xticks=[], yticks=[], title="Eight kinds of words, sorted by nobody")
 ax.legend(ncols=4, loc="upper center", bbox_to_anchor=(0.5, 0))
 show(
     figure,
-    "Words as dots on a plane, coloured by kind. Numbers, family and court, food, and feelings stand apart in patches; "
-    "animals, body and sea share the middle.",
+    "Words as dots on a plane, coloured by kind. Numbers lie by themselves, far off; family words keep together with the "
+    "court and the feelings next to them; animals, body, sea and food share the rest.",
 )
 
 # %% id="play-map" tags=["nbval-ignore-output"]
@@ -733,7 +734,7 @@ layout = {
     "width": 820, "height": 560, "dragmode": "zoom", "paper_bgcolor": colours.CARD, "plot_bgcolor": colours.CARD,
     "font": {"color": colours.INK}, "margin": {"l": 10, "r": 10, "t": 40, "b": 10},
     "xaxis": {"visible": False}, "yaxis": {"visible": False},
-    "title": {"text": "Point at a word: its nearest neighbours in all hundred dimensions", "font": {"size": 14}},
+    "title": {"text": "Point at a word: its neighbours in all hundred dimensions", "x": 0.02, "font": {"size": 14}},
 }  # fmt: skip
 display(
     {
@@ -851,15 +852,14 @@ ax.set(ylabel="family analogies (%)", ylim=(0, 112), title="Nearest to b − a +
 draw_guess(ax, guess_own)
 show(
     figure,
-    "Bars: the nearest word is one of the question's own in most cases, nearly always b or c; the right word hardly "
-    "ever comes first.",
+    "Bars: in nine cases of ten the nearest word is one of the question's own, nearly always c; the right word is "
+    "seldom first.",
 )
 
 # %% [markdown] id="own-note"
-# So the arithmetic takes us a small step only, from the neighbourhood of *b* and *c* to somewhere between them, and the
-# rule does much of the rest. That the right word is then the nearest *other* word, among thousands, is remarkable
-# still. But "king − man + woman = queen" is a slogan; what holds is that *queen* is the closest of those that were not
-# named.
+# So the arithmetic is a small step: it starts at *c*, and where it ends, *c* is nearly always still the nearest word. The
+# rule does the rest. That the right word is the nearest *other* one, among thousands, is remarkable still. But
+# "king − man + woman = queen" is a slogan; what holds is that *queen* is the closest of those that were not named.
 #
 # **A question.** How could you test whether the step $b - a$ helps at all?
 #
@@ -879,6 +879,10 @@ def share_right(queries):
 step_right = share_right(unit[b] - unit[a] + unit[c])
 lazy = {"b": share_right(unit[b]), "c": share_right(unit[c]), "b + c": share_right(unit[b] + unit[c])}
 print(f"b − a + c: ⟨{step_right:.0%}⟩ · " + " · ".join(f"{name} alone: ⟨{value:.0%}⟩" for name, value in lazy.items()))
+
+# %% [markdown] id="lazy-note"
+# A good part of the answers needs no arithmetic at all: the nearest other word to *sister* is apt to be *brother*. The
+# step $b - a$ adds the rest. Whoever shows you an analogy should show you this line as well (Linzen 2016).
 
 # %% [markdown] id="count-idea"
 # ## 7 · Counting instead
@@ -929,8 +933,8 @@ ax.set(
 ax.legend()
 show(
     figure,
-    "A slanted cloud of word pairs: the higher the counted PMI, the higher the learned score, along the diagonal on "
-    "average but flatter and with a wide scatter.",
+    "A cloud of word pairs. Where the counted PMI is low, the scores form a flat lobe below zero; where it is high, they "
+    "climb along the diagonal and past it.",
 )
 
 # %% [markdown] id="rivals"
@@ -976,15 +980,19 @@ show(
 )
 
 # %% [markdown] id="contest-question"
-# **A question.** If skip-gram factorises the same table, why does it come out ahead of the SVD here?
+# Two things are worth seeing. On family words training is well ahead of counting. Over all sections it is not: counting
+# keeps up, or leads by a little. And the scale of GloVe's text beats all cleverness.
+#
+# **A question.** If skip-gram factorises the same table, how can the two differ at all?
 #
 # <details><summary>Answer</summary>
 #
-# It does not weigh the entries alike. The SVD treats the cell of a pair that met once like that of a pair that met ten
-# thousand times, and takes every pair that never met for a zero. Skip-gram sees frequent pairs often and rare ones
-# rarely, so it fits the well-measured cells best. Levy and Goldberg found the same: SVD as good or better on word
-# similarity, skip-gram better on analogies, and that weighting is their guess at the reason (2014, §5). With careful
-# settings the gap narrows (Levy, Goldberg, Dagan 2015).
+# They do not weigh the cells of the table alike. The SVD treats the cell of a pair that met once like that of a pair that
+# met ten thousand times, and takes every pair that never met for a zero. Skip-gram sees frequent pairs often and rare
+# ones rarely, so it fits the well-measured cells best. Levy and Goldberg found SVD as good or better on word similarity
+# and skip-gram better on analogies, and that weighting is their guess at the reason (2014, §5). A year later, with Ido
+# Dagan, they carried skip-gram's settings over to counting (the ¾ power is one that `ppmi` has taken from there), and
+# most of the gap was gone.
 # </details>
 
 # %% [markdown] id="bias-idea"
@@ -1078,40 +1086,32 @@ for test, (x, y, a, b, paper) in TESTS.items():
         )
 
 # %% id="fig-weat" tags=["nbval-ignore-output"]
-figure, ax = plt.subplots(figsize=(7, 3.2))
+figure, ax = plt.subplots(figsize=(7.2, 3.8))
 for offset, (whose, colour) in enumerate((("ours", colours.BLUE), ("GloVe", colours.GREEN))):
-    ax.barh(
-        [i + 0.36 * offset - 0.18 for i in range(len(TESTS))],
-        [effects[test, whose][0] for test in TESTS],
-        0.34,
-        color=colour,
-        label=whose,
-    )
+    rows = [i + 0.38 * offset - 0.19 for i in range(len(TESTS))]
+    ax.barh(rows, [effects[test, whose][0] for test in TESTS], 0.34, color=colour, label=whose)
+    for y, test in zip(rows, TESTS, strict=True):
+        d, p = effects[test, whose]
+        ax.text(0.03, y, f"p = {p:.2f}" if p >= 0.01 else "p < 0.01", va="center", fontsize=8, color="white")
 for i, (*_, paper) in enumerate(TESTS.values()):
-    ax.plot(
-        [paper, paper],
-        [i - 0.42, i + 0.42],
-        color=colours.VERMILION,
-        linewidth=2,
-        label="Caliskan et al. 2017" if i == 0 else None,
-    )
-ax.axvline(0, color=colours.INK, linewidth=1)
+    label = None if i else "Caliskan et al. 2017"
+    ax.plot([paper, paper], [i - 0.42, i + 0.42], color=colours.VERMILION, linewidth=2.5, label=label)
 ax.set_yticks(range(len(TESTS)), TESTS)
 ax.invert_yaxis()
-ax.set(xlabel="effect size d (standard deviations)", title="Which way the words lean")
-ax.legend(loc="lower right", fontsize=8)
+ax.set(xlabel="effect size d (standard deviations)", xlim=(0, 2), title="Which way the words lean")
+ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=3)
 show(
     figure,
     "Horizontal bars for three tests on our vectors and on GloVe, with the paper's effect as a red mark. All lean the "
-    "way the paper reports; ours only weakly on mathematics and arts.",
+    "way the paper reports; the weak ones are ours on mathematics and arts and GloVe on flowers.",
 )
 
 # %% [markdown] id="bias-note"
-# Flowers are pleasant, weapons are not, and nobody minds that vectors know. But by the same mathematics, from newswire
-# and Wikipedia, mathematics leans to men and the arts to women; on our shelves the lean is small, and the $p$ beside it
-# says that chance would often do as much. (The $p$ is the share of random divisions of the targets into two sets that
-# lean at least as far.) That is not innocence. In six novels, a Bible and the plays of Shakespeare there is next to no
-# mathematics to lean anywhere.
+# Flowers are pleasant, weapons are not, and nobody minds that vectors know. (In GloVe the flowers come out weakly; but
+# look how few of them are among its 20,000 words.) By the same mathematics, from newswire and Wikipedia, mathematics
+# leans to men and the arts to women. On our shelves that lean is small, and the $p$ beside it, which is the share of
+# random divisions of the targets that lean at least as far, says that chance would often do as much. That is not
+# innocence. In six novels, a Bible and the plays of Shakespeare there is next to no mathematics to lean anywhere.
 #
 # The vectors cannot tell an accurate statistic from an unjust one: both are regularities of text. Whether one may use
 # them, for example to sort job applications, is a question that no cosine answers.
@@ -1132,48 +1132,32 @@ show(
 
 # %% id="claims-measured"
 royal = answer(frequent, words, index, "man", "king", "woman", k=1)[0]
-claim(
-    "king − man + woman → queen, on our vectors",
-    royal,
-    equals="queen",
-    paper="Mikolov et al. 2013, arXiv 1301.3781, §1",
-)
-claim(
-    "the family analogies right after a minute of training",
-    100 * results["ours"][0],
-    at_least=50,
-    unit="%",
-    paper="Mikolov et al. 2013, NIPS: 61 % of all sections from a billion words, table 1",
-)
-claim(
-    "PPMI + SVD stays below",
-    100 * results["PPMI + SVD"][0],
-    below=100 * results["ours"][0],
-    unit="%",
-    paper="Levy, Goldberg 2014, §5",
-)
-claim("random vectors stay below", 100 * results["random"][0], below=100 * results["PPMI + SVD"][0], unit="%")
-claim(
-    "the step b − a helps: the best guess without it stays below",
-    100 * max(lazy.values()),
-    below=100 * step_right,
-    unit="%",
-)
-claim("with nothing left out, a word of the question is nearest", 100 * own, above=50, unit="%")
-claim("scores go with PMI − log k", agreement, above=0.5, paper="Levy, Goldberg 2014, §3: equal at the optimum")
-claim("a one-hot vector takes over a hundred times the bytes", sparse / dense, above=100)
-claim(
-    "flowers lean to pleasant, insects to unpleasant",
-    effects["flowers / insects", "ours"][0],
-    above=0,
-    paper="Caliskan et al. 2017: d = 1.50",
-)
-claim(
-    "in GloVe, mathematics leans to men and the arts to women",
-    effects["mathematics / arts", "GloVe"][0],
-    above=0,
-    paper="Caliskan et al. 2017: d = 1.06",
-)
+ours, counting, chance = (100 * results[name][0] for name in ("ours", "PPMI + SVD", "random"))
+held = [
+    claim("king − man + woman → queen, on our vectors", royal, equals="queen", paper="Mikolov et al. 2013, arXiv, §1.1"),
+    claim("half of the family analogies are right", ours, at_least=50, unit="%", paper="Mikolov et al. 2013, NIPS"),
+    claim("there, PPMI + SVD stays below", counting, below=ours, unit="%", paper="Levy, Goldberg 2014, §5"),
+    claim("and random vectors below that", chance, below=counting, unit="%"),
+    claim(
+        "the step b − a helps: without it fewer are right", 100 * max(lazy.values()), below=100 * step_right, unit="%"
+    ),
+    claim("if they may, words of the question come first", 100 * own, above=50, unit="%", paper="Linzen 2016"),
+    claim("scores go with PMI − log k: correlation", agreement, above=0.5, paper="Levy, Goldberg 2014, §3"),
+    claim("a one-hot vector takes over a hundred times the bytes", sparse / dense, above=100),
+]
+for test, whose in (("flowers / insects", "ours"), ("instruments / weapons", "ours"), ("mathematics / arts", "GloVe")):
+    says = f"Caliskan et al. 2017: d = {TESTS[test][-1]:.2f}"
+    held.append(claim(f"{test} lean the reported way ({whose})", effects[test, whose][0], above=0, paper=says))
+
+# %% [markdown] id="scoreboard"
+# | | here | in the paper |
+# |---|---|---|
+# | text | the words counted at the top | about a billion words (Mikolov et al. 2013, NIPS, §3) |
+# | analogies, all sections | the last column of section 7 | 61 % with 15 negatives, dimension 300 (the same, table 1) |
+# | score and PMI − log k | the correlation above | equal, at the optimum (Levy and Goldberg 2014, §3.1) |
+# | analogies: training or counting | ahead on family, level over all | training ahead (the same, §5) |
+# | flowers and insects | d in section 8, ours | d = 1.50 (Caliskan et al. 2017, table 1) |
+# | mathematics and arts | d in section 8, GloVe, 20,000 words | d = 1.06 (the same; GloVe, 840 billion words) |
 
 # %% [markdown] id="honest"
 # **What does not carry over at this size.** Mikolov and his colleagues trained on a billion words and more; compare the
@@ -1202,7 +1186,7 @@ progress()
 #
 # **1. Multiply instead of adding.** Levy and Goldberg (CoNLL 2014) rank answers by
 # $\cos(x, b) \cdot \cos(x, c) / (\cos(x, a) + 0.001)$, with cosines shifted to lie between 0 and 1, so that no single
-# large term decides. Write it for a whole section at once. Does it beat `step_right`?
+# large term decides. Write it for the whole family section at once. Does it beat `step_right`?
 #
 # <details><summary>Solution</summary>
 #

@@ -577,7 +577,7 @@ claim("attention without positions is permutation-equivariant: largest differenc
 #
 # $$\text{table}_{p,\,2i} = \sin\!\left(\frac{p}{10000^{2i/\text{dim}}}\right) \qquad \text{table}_{p,\,2i+1} = \cos\!\left(\frac{p}{10000^{2i/\text{dim}}}\right)$$
 #
-# The first pair, $i = 0$, turns by one radian a word; each pair that follows is slower, and the last needs some 60,000 words for a turn. Note that $2i$ are just the even columns 0, 2, 4, …
+# The first pair, $i = 0$, turns by one radian a word; each pair that follows is slower, and the last needs some 60,000 words for a turn. Note that $2i$ are just the even columns 0, 2, 4, … (In a table, `table[:, 0::2]` are the even columns and `table[:, 1::2]` the odd ones; one can assign to either.)
 
 # %% id="sinusoidal" tags=["exercise"] minutes=8 difficulty=3 teaches="positions as clock hands of many speeds"
 def sinusoidal(tokens, dim):
@@ -1104,4 +1104,4 @@ progress()
 #
 # **Reading.** Bahdanau, Cho and Bengio (2015), “Neural Machine Translation by Jointly Learning to Align and Translate”: attention's first success. Vaswani et al. (2017), “Attention Is All You Need”. Clark et al. (2019), “What Does BERT Look At?”. Vig (2019), on the views of section 7. Jain and Wallace (2019), “Attention is not Explanation”, with Wiegreffe and Pinter (2019), “Attention is not not Explanation”. Dao et al. (2022), “FlashAttention”.
 #
-# Next: [lab 03, the Transformer](03_transformer.ipynb), which stacks what you have built.
+# Next comes lab 03, the Transformer, which stacks what you have built.

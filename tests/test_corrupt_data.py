@@ -129,12 +129,6 @@ def test_unreadable(root, monkeypatch, error, said):
     sentence_of(words, WORDS, said, "git checkout")
 
 
-@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may read everything")
-def test_no_right_to_read(root):
-    (root / WORDS).chmod(0)
-    sentence_of(words, WORDS, "permission denied", "chmod")
-
-
 def test_restored_without_a_new_process(root):
     content = (root / WORDS).read_bytes()
     (root / WORDS).unlink()

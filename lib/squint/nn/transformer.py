@@ -1,0 +1,371 @@
+"""The Transformer's blocks: attention and a small network, each inside a residual (Vaswani et al. 2017, §3.1–3.3).
+
+Post-norm, `norm(x + sublayer(x))`, is the paper's. Pre-norm, `x + sublayer(norm(x))`, leaves a path from the loss to
+every block that no norm interrupts, and so trains without a careful warm-up (Xiong et al. 2020, §3).
+
+Masks are boolean, True means "may be seen", and they broadcast to `batch queries keys`, as in `squint.nn.attention`.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, cast
+
+import torch.nn.functional as F
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, arange, cat, empty, int64, nn, ones, uint8, zeros
+
+from squint.nn.attention import MultiHeadAttention, for_all_heads, join_heads, scaled_dot_product, split_heads
+
+# Pieces
+
+
+def layer_norm(
+    x: Float[Tensor, "*batch dim"], gain: Float[Tensor, " dim"], bias: Float[Tensor, " dim"], epsilon: float = 1e-5
+) -> Float[Tensor, "*batch dim"]:
+    """Each vector moved to mean zero and variance one, then scaled and shifted (Ba et al. 2016, eq. 4).
+
+    The variance is that of all entries, divided by `dim` and not by `dim − 1`; `epsilon` is added to it.
+    """
+    centred = x - x.mean(dim=-1, keepdim=True)
+    variance = centred.square().mean(dim=-1, keepdim=True)
+    return gain * centred / (variance + epsilon).sqrt() + bias
+
+
+class LayerNorm(nn.Module):
+    """`layer_norm` with gain and bias to learn, in one fused call."""
+
+    def __init__(self, dim: int, epsilon: float = 1e-5):
+        super().__init__()
+        self.gain, self.bias, self.epsilon = nn.Parameter(ones(dim)), nn.Parameter(zeros(dim)), epsilon
+
+    def forward(self, x: Float[Tensor, "*batch dim"]) -> Float[Tensor, "*batch dim"]:
+        """Normalise each vector."""
+        return F.layer_norm(x, self.gain.shape, self.gain, self.bias, self.epsilon)
+
+
+class Dropout(nn.Module):
+    """Sets a share of the entries to zero in training and enlarges the others (Srivastava et al. 2014).
+
+    On a CPU, drawing a random number an entry is an eighth of a training step. Here a draw of 64 bits serves eight
+    entries, so `share` is rounded to a 256th there; entries are enlarged by what was really kept.
+    """
+
+    def __init__(self, share: float = 0.0):
+        super().__init__()
+        if not 0 <= share < 1:
+            raise ValueError(f"dropout must be at least 0 and below 1, but it is {share}.")
+        self.share = share
+
+    def forward(self, x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+        """Drop some entries in training; change nothing otherwise."""
+        if not self.training or self.share == 0:
+            return x
+        if x.device.type != "cpu":
+            return F.dropout(x, self.share)
+        dropped = min(max(1, round(256 * self.share)), 255)
+        draws = empty(-(-x.numel() // 8), dtype=int64).random_(-(2**63), None)
+        keep = (draws.view(uint8)[: x.numel()] >= dropped).view(x.shape)
+        return x * (keep * (256 / (256 - dropped)))
+
+    def extra_repr(self) -> str:
+        """What `print` shows."""
+        return f"{self.share}"
+
+
+class FeedForward(nn.Module):
+    """A network with one hidden layer, the same for every position (Vaswani et al. 2017, eq. 2)."""
+
+    def __init__(self, dim: int, hidden: int, dropout: float = 0.0):
+        super().__init__()
+        self.widen, self.narrow = nn.Linear(dim, hidden), nn.Linear(hidden, dim)
+        self.dropout = Dropout(dropout)
+
+    def forward(self, x: Float[Tensor, "*batch dim"]) -> Float[Tensor, "*batch dim"]:
+        """Widen, cut off what is negative, narrow."""
+        return self.narrow(self.dropout(self.widen(x).relu()))
+
+
+class Residual(nn.Module):
+    """What a block adds to its input, and where the norm stands: before the sublayer, or after the sum.
+
+    The sublayer itself is handed in at each call, since cross-attention needs more than `x`.
+    """
+
+    def __init__(self, dim: int, dropout: float = 0.0, norm_first: bool = True):
+        super().__init__()
+        self.norm, self.dropout, self.norm_first = LayerNorm(dim), Dropout(dropout), norm_first
+
+    def before(self, x: Float[Tensor, "*batch dim"]) -> Float[Tensor, "*batch dim"]:
+        """What the sublayer sees."""
+        return self.norm(x) if self.norm_first else x
+
+    def after(self, x: Float[Tensor, "*batch dim"], change: Float[Tensor, "*batch dim"]) -> Float[Tensor, "*batch dim"]:
+        """The block's input and the sublayer's answer, put together."""
+        total = x + self.dropout(change)
+        return total if self.norm_first else self.norm(total)
+
+
+# Decoding token by token
+
+
+@dataclass
+class Past:
+    """What a decoder block need not compute again: keys and values of the tokens so far, and of the encoder's output.
+
+    Attributes:
+        memory_key, memory_value: of the memory, for cross-attention; computed once a sentence.
+        key, value: of the tokens so far, for self-attention; they grow by one a step. Every hypothesis has a row: those
+            of the first sentence, those of the second, and so on.
+    """
+
+    memory_key: Float[Tensor, "sentences heads keys part"]
+    memory_value: Float[Tensor, "sentences heads keys part"]
+    key: Float[Tensor, "hypotheses heads tokens part"]
+    value: Float[Tensor, "hypotheses heads tokens part"]
+
+    @classmethod
+    def begin(cls, cross: MultiHeadAttention, memory: Float[Tensor, "sentences keys context"]) -> "Past":
+        """Before the first token, with one beam a sentence; `cross` is the block's cross-attention."""
+        key, value = (split_heads(project(memory), cross.heads) for project in (cross.to_key, cross.to_value))
+        return cls(key, value, key[:, :, :0], value[:, :, :0])
+
+    def remember(
+        self, key: Float[Tensor, "hypotheses heads 1 part"], value: Float[Tensor, "hypotheses heads 1 part"]
+    ) -> None:
+        """Add the new tokens' keys and values."""
+        self.key, self.value = cat([self.key, key], dim=-2), cat([self.value, value], dim=-2)
+
+    def reordered(self, sentences: Int[Tensor, " kept"] | None, beams: Int[Tensor, "kept new"]) -> "Past":
+        """Only `sentences` (all if None), and of each of them the hypotheses `beams`, which may repeat."""
+        width = len(self.key) // len(self.memory_key)
+        kept = arange(len(beams), device=beams.device) if sentences is None else sentences
+        rows = (kept[:, None] * width + beams).flatten()
+        key, value = self.key.index_select(0, rows), self.value.index_select(0, rows)
+        if sentences is None:
+            return Past(self.memory_key, self.memory_value, key, value)
+        return Past(self.memory_key[sentences], self.memory_value[sentences], key, value)
+
+
+def attend_to(
+    attention: MultiHeadAttention,
+    x: Float[Tensor, "*batch queries dim"],
+    key: Float[Tensor, "*batch heads keys part"],
+    value: Float[Tensor, "*batch heads keys part"],
+    mask: Bool[Tensor, "..."] | None = None,
+) -> Float[Tensor, "*batch queries dim"]:
+    """What `attention` gives for keys and values that were computed before."""
+    query = split_heads(attention.to_query(x), attention.heads)
+    return attention.to_output(join_heads(attention.attention(query, key, value, for_all_heads(mask))))
+
+
+# Blocks
+
+
+class EncoderBlock(nn.Module):
+    """Self-attention, then the small network (Vaswani et al. 2017, §3.1).
+
+    Args:
+        dim: the width of the vectors.
+        heads: how many attentions side by side.
+        hidden: the width inside the small network.
+        dropout: of each sublayer's answer and of the hidden layer.
+        norm_first: pre-norm, else post-norm.
+        options: handed to `MultiHeadAttention`, such as `attention=…`.
+    """
+
+    def __init__(
+        self, dim: int, heads: int, hidden: int, *, dropout: float = 0.0, norm_first: bool = True, **options: Any
+    ):
+        super().__init__()
+        self.attention = MultiHeadAttention(dim, heads, **options)
+        self.feed_forward = FeedForward(dim, hidden, dropout)
+        self.attention_residual = Residual(dim, dropout, norm_first)
+        self.feed_forward_residual = Residual(dim, dropout, norm_first)
+
+    def forward(
+        self, x: Float[Tensor, "*batch tokens dim"], mask: Bool[Tensor, "..."] | None = None
+    ) -> Float[Tensor, "*batch tokens dim"]:
+        """Look around, then think about it."""
+        seen = self.attention_residual.before(x)
+        x = self.attention_residual.after(x, self.attention(seen, mask=mask))
+        return self.feed_forward_residual.after(x, self.feed_forward(self.feed_forward_residual.before(x)))
+
+
+class DecoderBlock(nn.Module):
+    """Masked self-attention, attention to the encoder's output, then the small network (Vaswani et al. 2017, §3.1).
+
+    The arguments are those of `EncoderBlock`; `context_dim` is the width of the encoder's vectors, if it differs.
+    """
+
+    def __init__(
+        self,
+        dim: int,
+        heads: int,
+        hidden: int,
+        *,
+        dropout: float = 0.0,
+        norm_first: bool = True,
+        context_dim: int | None = None,
+        **options: Any,
+    ):
+        super().__init__()
+        self.attention = MultiHeadAttention(dim, heads, **options)
+        self.cross_attention = MultiHeadAttention(dim, heads, context_dim=context_dim, **options)
+        self.feed_forward = FeedForward(dim, hidden, dropout)
+        self.attention_residual = Residual(dim, dropout, norm_first)
+        self.cross_attention_residual = Residual(dim, dropout, norm_first)
+        self.feed_forward_residual = Residual(dim, dropout, norm_first)
+
+    def forward(
+        self,
+        x: Float[Tensor, "*batch tokens dim"],
+        memory: Float[Tensor, "*batch keys context"],
+        mask: Bool[Tensor, "..."] | None = None,
+        memory_mask: Bool[Tensor, "..."] | None = None,
+    ) -> Float[Tensor, "*batch tokens dim"]:
+        """Look back, look over at the source, then think about both.
+
+        Args:
+            x: the target so far.
+            memory: the encoder's output.
+            mask: which targets may see which; causal, when the block is to generate.
+            memory_mask: which of the memory may be seen.
+        """
+        x, _ = self.attend(x, memory, mask, memory_mask)
+        return x
+
+    def attend(
+        self,
+        x: Float[Tensor, "*batch tokens dim"],
+        memory: Float[Tensor, "*batch keys context"],
+        mask: Bool[Tensor, "..."] | None = None,
+        memory_mask: Bool[Tensor, "..."] | None = None,
+        weights: bool = False,
+    ) -> tuple[Float[Tensor, "*batch tokens dim"], Float[Tensor, "*batch heads tokens keys"] | None]:
+        """The same as `forward`, and with `weights` what cross-attention looked at."""
+        x = self.attention_residual.after(x, self.attention(self.attention_residual.before(x), mask=mask))
+        seen = self.cross_attention_residual.before(x)
+        looked_at = self.cross_attention.weights(seen, memory, memory_mask) if weights else None
+        x = self.cross_attention_residual.after(x, self.cross_attention(seen, memory, memory_mask))
+        x = self.feed_forward_residual.after(x, self.feed_forward(self.feed_forward_residual.before(x)))
+        return x, looked_at
+
+    def step(
+        self, x: Float[Tensor, "sentences beams dim"], past: Past, memory_mask: Bool[Tensor, "sentences keys"]
+    ) -> Float[Tensor, "sentences beams dim"]:
+        """`forward` for one new token a hypothesis, with what `past` remembers; its keys and values join `past`.
+
+        The beams of a sentence look at the same memory. So there they count as its tokens, and its keys and values
+        stand in memory once, however many beams there are.
+        """
+        seen = self.attention_residual.before(x)
+        query, key, value = self.attention.project(seen.flatten(0, 1)[:, None])
+        past.remember(key, value)
+        # One query a hypothesis is too little work for a fused kernel to pay.
+        attended = scaled_dot_product(query, past.key, past.value)
+        change = self.attention.to_output(join_heads(attended)).view(x.shape)
+        x = self.attention_residual.after(x, change)
+        seen = self.cross_attention_residual.before(x)
+        change = attend_to(self.cross_attention, seen, past.memory_key, past.memory_value, memory_mask[:, None, :])
+        x = self.cross_attention_residual.after(x, change)
+        return self.feed_forward_residual.after(x, self.feed_forward(self.feed_forward_residual.before(x)))
+
+
+# Stacks
+
+
+class Encoder(nn.Module):
+    """Encoder blocks one after the other; after pre-norm blocks, and if asked for, a last norm."""
+
+    def __init__(
+        self,
+        blocks: int,
+        dim: int,
+        heads: int,
+        hidden: int,
+        *,
+        dropout: float = 0.0,
+        norm_first: bool = True,
+        final_norm: bool | None = None,
+        **options: Any,
+    ):
+        super().__init__()
+        self.blocks = nn.ModuleList(
+            EncoderBlock(dim, heads, hidden, dropout=dropout, norm_first=norm_first, **options) for _ in range(blocks)
+        )
+        # Nothing has normalised what pre-norm blocks add up, so it is done once at the end.
+        self.norm = LayerNorm(dim) if (norm_first if final_norm is None else final_norm) else nn.Identity()
+
+    def forward(
+        self, x: Float[Tensor, "*batch tokens dim"], mask: Bool[Tensor, "..."] | None = None
+    ) -> Float[Tensor, "*batch tokens dim"]:
+        """Through all blocks."""
+        for block in self.blocks:
+            x = block(x, mask)
+        return self.norm(x)
+
+
+class Decoder(nn.Module):
+    """Decoder blocks one after the other; after pre-norm blocks, and if asked for, a last norm."""
+
+    def __init__(
+        self,
+        blocks: int,
+        dim: int,
+        heads: int,
+        hidden: int,
+        *,
+        dropout: float = 0.0,
+        norm_first: bool = True,
+        final_norm: bool | None = None,
+        **options: Any,
+    ):
+        super().__init__()
+        self.blocks = nn.ModuleList(
+            DecoderBlock(dim, heads, hidden, dropout=dropout, norm_first=norm_first, **options) for _ in range(blocks)
+        )
+        self.norm = LayerNorm(dim) if (norm_first if final_norm is None else final_norm) else nn.Identity()
+
+    def __iter__(self) -> Iterator[DecoderBlock]:
+        return cast(Iterator[DecoderBlock], iter(self.blocks))
+
+    def forward(
+        self,
+        x: Float[Tensor, "*batch tokens dim"],
+        memory: Float[Tensor, "*batch keys context"],
+        mask: Bool[Tensor, "..."] | None = None,
+        memory_mask: Bool[Tensor, "..."] | None = None,
+    ) -> Float[Tensor, "*batch tokens dim"]:
+        """Through all blocks, each of which sees the same memory."""
+        for block in self:
+            x = block(x, memory, mask, memory_mask)
+        return self.norm(x)
+
+    def cross_weights(
+        self,
+        x: Float[Tensor, "*batch tokens dim"],
+        memory: Float[Tensor, "*batch keys context"],
+        mask: Bool[Tensor, "..."] | None = None,
+        memory_mask: Bool[Tensor, "..."] | None = None,
+    ) -> list[Float[Tensor, "*batch heads tokens keys"]]:
+        """What each block's cross-attention looks at: a tensor a block."""
+        found = []
+        for block in self:
+            x, weights = block.attend(x, memory, mask, memory_mask, weights=True)
+            found.append(cast(Tensor, weights))
+        return found
+
+    def begin(self, memory: Float[Tensor, "sentences keys context"]) -> list[Past]:
+        """What there is to remember before the first token: a `Past` a block."""
+        return [Past.begin(block.cross_attention, memory) for block in self]
+
+    def step(
+        self,
+        x: Float[Tensor, "sentences beams dim"],
+        past: list[Past],
+        memory_mask: Bool[Tensor, "sentences keys"],
+    ) -> Float[Tensor, "sentences beams dim"]:
+        """`forward` for one new token a hypothesis; every `past` grows by it."""
+        for block, remembered in zip(self, past, strict=True):
+            x = block.step(x, remembered, memory_mask)
+        return self.norm(x)

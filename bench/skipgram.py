@@ -1,9 +1,8 @@
 """Skip-gram training against gensim: words a second, and what the vectors are worth.
 
-Both sides train on the same tokens with dimension 100, window 5, 8 negatives and subsampling at 0.001, on
-two threads. gensim is given five
-epochs, its default. Ours is given five epochs too, to compare speed and the whole of Google's analogies, and then as
-many as fit into gensim's time, to compare the family section at equal wall time.
+Both sides train on the same tokens with dimension 100, window 5, 8 negatives and subsampling at 0.001, on two threads.
+gensim is given five epochs, its default. Ours is given five epochs too, to compare speed and the whole of Google's
+analogies, and then as many as fit into gensim's time, to compare the family section at equal wall time.
 
     python bench/skipgram.py            about five minutes
     python bench/skipgram.py --quick    under a minute: one epoch of gensim, and the words a second only

@@ -336,13 +336,13 @@ claim("and the words that changed do change", change[6:].abs().max(), above=0.1)
 #
 # <details><summary>Answer</summary>
 #
-# All its scores are −∞, the softmax divides zero by zero, and the row is NaN (not a number). Worse, NaN is catching: in the backward pass it would reach every parameter. Such rows do occur, when the filling itself asks. The course's own version in `squint.nn.attention` gives them weights of zero, so that they return zero and pass on a gradient of zero; its docstring says so, and a test holds it to that.
+# All its scores are −∞, the softmax divides zero by zero, and the row is NaN (not a number). Worse, NaN is catching: in the backward pass it would reach every parameter. Such rows do occur: a sentence of length 0, say, or a mask that hides the rows of the filling, too. The course's own version in `squint.nn.attention` gives them weights of zero, so that they return zero and pass on a gradient of zero; its docstring says so, and a test holds it to that.
 # </details>
 
 # %% [markdown] id="wq-idea"
 # ## 4 · Ask for what you need
 #
-# Back to *it*, which only ever looks at itself. A word should be able to *ask* for something else than it *is*. So the query is not the word's vector $x$ but $x W_Q$, and the key is $x W_K$: two matrices that a network learns. What could be in them?
+# Back to *it*, which looks at itself first, and at all others alike. A word should be able to *ask* for something else than it *is*. So the query is not the word's vector $x$ but $x W_Q$, and the key is $x W_K$: two matrices that a network learns. What could be in them?
 #
 # A helpful picture, due to Lennart Svensson's lectures: let $W_K$ be the identity, so that each word offers itself as it is. Then $W_Q$ alone decides: it turns each word into a description of *what to look for*. A query is `x @ w_query`, so row $f$ of the matrix says what a word with feature $f$ asks for. The identity would be: “everyone asks for more of the same”.
 #
@@ -577,7 +577,7 @@ claim("attention without positions is permutation-equivariant: largest differenc
 #
 # $$\text{table}_{p,\,2i} = \sin\!\left(\frac{p}{10000^{2i/\text{dim}}}\right) \qquad \text{table}_{p,\,2i+1} = \cos\!\left(\frac{p}{10000^{2i/\text{dim}}}\right)$$
 #
-# The first pair, $i = 0$, turns by one radian a word; each pair that follows is slower, and the last needs some 60,000 words for a turn. Note that $2i$ are just the even columns 0, 2, 4, … (In a table, `table[:, 0::2]` are the even columns and `table[:, 1::2]` the odd ones; one can assign to either.)
+# The first pair, $i = 0$, turns by one radian a word; each pair that follows is slower, and at a width of 512 the last needs some 60,000 words for a turn (2π · 10000^(510/512)). Note that $2i$ are just the even columns 0, 2, 4, … (In a table, `table[:, 0::2]` are the even columns and `table[:, 1::2]` the odd ones; one can assign to either.)
 
 # %% id="sinusoidal" tags=["exercise"] minutes=8 difficulty=3 teaches="positions as clock hands of many speeds"
 def sinusoidal(tokens, dim):
@@ -623,7 +623,7 @@ show(figure, alt="Left, the table of positions: fast stripes in the first entrie
      "place is.")
 
 # %% [markdown] id="positions-question"
-# The right-hand picture is the point. Each place is most like itself and, but for ripples, less and less like places further away, by the same curve wherever it stands. A head can therefore ask for “the word before me” in one and the same way at every place.
+# The right-hand picture is the point. Each place is most like itself and, but for ripples, less and less like places further away, by the same curve wherever it stands. So a distance means the same everywhere in the text. (To tell *before* from *after*, a head needs more than this dot product; the answer below says what.)
 #
 # **Question.** Why sines and cosines of many speeds, and not simply the number of the place, 0, 1, 2, …?
 #
@@ -635,7 +635,7 @@ show(figure, alt="Left, the table of positions: fast stripes in the first entrie
 # %% [markdown] id="minilm-idea"
 # ## 7 · Looking into real heads
 #
-# MiniLM is a small BERT (Wang et al. 2020): six layers of twelve heads, trained on plain text, and never told what a noun is. Its attention is exactly what you have written. To prove it, we put *your* `scaled_dot_product` inside.
+# MiniLM is a small BERT (Wang et al. 2020): six layers of twelve heads, distilled from a larger one and tuned to compare sentences, and never told what a noun is. Its attention is exactly what you have written. To prove it, we put *your* `scaled_dot_product` inside.
 #
 # It reads *word pieces*, and wraps each sentence in two marks that say nothing, `[CLS]` and `[SEP]`.
 
@@ -1011,7 +1011,7 @@ show(figure, alt="Two logarithmic plots against the length. Time follows a line 
 #
 # <details><summary>Answer</summary>
 #
-# Where $2 n^2 d = 4 n d^2$, that is at $n = 2d$. For a width of 512, a text of about a thousand words. Below that, attention's square is not even the main cost; above, it is nearly all of it.
+# Where $2 n^2 d = 4 n d^2$, that is at $n = 2d$. For a width of 512, a text of about a thousand words. Below that, attention's square is not even the main cost; at $n = 4d$ it is two thirds of it, and it goes on growing.
 # </details>
 
 # %% [markdown] id="claims"
@@ -1022,7 +1022,7 @@ show(figure, alt="Two logarithmic plots against the length. Time follows a line 
 # | variance of a dot product | grows with $d$, hence the scale (Vaswani et al. 2017, §3.2.1) | same law, exponent fitted in section 2 |
 # | the future is hidden | by $-\infty$ before the softmax (§3.2.3) | to the last digit, section 3 |
 # | no recurrence, so no order | positions must be added (§3.5) | equivariant without, not with them, section 6 |
-# | heads and grammar | one head of BERT finds direct objects, determiners, objects of prepositions and possessives more than 75 % of the time (Clark et al. 2019, §1) | MiniLM's, chosen on one half and judged on the other, section 8 |
+# | heads and grammar | for direct objects, determiners, objects of prepositions and possessives there is a head of BERT, each a different one, that is right more than 75 % of the time (Clark et al. 2019, §1) | MiniLM's, chosen on one half and judged on the other, section 8 |
 # | path between two words | 1, against $n$ for recurrence and more layers for convolutions (table 1) | by gradient, untrained, section 9 |
 # | cost | $n^2 d$ a layer (table 1) | exponents of time and memory, section 10 |
 #

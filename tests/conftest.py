@@ -17,6 +17,7 @@ torch.set_num_threads(1)
 @pytest.fixture(autouse=True)
 def seeded():
     torch.manual_seed(0)
+    torch.set_num_threads(1)  # a test that opens a lab, or looks at a machine, may have set others
 
 
 @pytest.fixture(params=["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])

@@ -360,7 +360,7 @@ def test_doctor_says_what_to_do(tmp_path, monkeypatch):
     (tmp_path / "requirements.lock").write_text("typer==0.0.1\n", encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(doctor, "FREE", 1e9)
-    monkeypatch.setenv("SQUINT_THREADS", "9999")
+    monkeypatch.setenv("SQUINT_THREADS", str(4 * (os.cpu_count() or 1)))
     monkeypatch.setenv("SQUINT_DATA", str(tmp_path))
     findings = {one.what: one for one in doctor.examine(project)}
     assert not any(findings[what].right for what in ("Python", "packages", "threads", "data", "disk", "labs"))

@@ -335,7 +335,9 @@ class ModuleTrial(Trial):
         want = modules.build(self.check.reference, case)(*_fresh_case(case).args, **case.kwargs)
         message = compare.structure(outcome.value, want)
         return f"On “{case.label}” ({case.shapes()}): " + (
-            message or "with the same parameters, your module computes something else than it should."
+            message
+            or "no matching of your parameters with the course's gives the right output. Either something else is "
+            "computed, or the layers are laid out in a way that this check does not know; those in the text it knows."
         )
 
     def usable(self) -> Any:

@@ -266,6 +266,7 @@ def _pairs_of_lists(seed: int) -> list[Case]:
             torch.tensor([[3.0, 4.0], [5.0, 12.0]]),
             torch.tensor([[6.0, 8.0], [4.0, -3.0], [1.0, 2.0]]),
         ),
+        Case("(3, 4) with two others", torch.tensor([[3.0, 4.0]]), torch.tensor([[6.0, 8.0], [4.0, -3.0]])),
         Case("three vectors with five", draw(3, 4), draw(5, 4)),
         Case("as many on one side as on the other", draw(4, 6), draw(4, 6)),
         Case("one with one", draw(1, 8), draw(1, 8)),

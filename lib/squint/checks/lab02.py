@@ -381,7 +381,7 @@ SCALED_DOT_PRODUCT = Check(
         ),
         "The mask is upside down. True means “may be seen”: fill the scores where it is False.": _mask_inverted,
         "You added the mask to the scores. Adding 1 and 0 hides nothing: set hidden scores to −∞.": _mask_added,
-        "Hidden scores became 0, as if multiplied by the mask. A score of 0 still gets a share, e⁰ = 1: set it to −∞.": (
+        "Hidden scores are 0, as if multiplied by the mask. A score of 0 still gets a share, e⁰ = 1: set it to −∞.": (
             _mask_multiplied
         ),
         "Everything is right but the mask, which is not used.": _mask_forgotten,

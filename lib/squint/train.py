@@ -233,12 +233,17 @@ def _finishing_the_step() -> Iterator[list[int]]:
         signal.signal(signal.SIGINT, before)
 
 
+def _watched() -> bool:
+    """Whether somebody sees what is printed: a terminal, or a notebook's kernel."""
+    ipython = sys.modules.get("IPython")
+    return sys.stdout.isatty() or hasattr(ipython and ipython.get_ipython(), "kernel")
+
+
 def _bar(total: int, done: int, label: str) -> Any:
     """A progress bar with the time left; silent where nobody watches."""
     from tqdm.auto import tqdm
 
-    watched = sys.stdout.isatty() or ("ipykernel" in sys.modules and "IPython" in sys.modules)
-    hidden = not watched or _rank() != 0
+    hidden = not _watched() or _rank() != 0
     return tqdm(total=total, initial=done, desc=label, file=sys.stdout, leave=False, mininterval=0.3, disable=hidden)
 
 

@@ -138,7 +138,7 @@ def test_hints_come_in_three_steps(lab, capsys):
     ],
 )
 def test_claims(lab, shown, value, relation, held, said):
-    assert notebook.claim("it is so", value, **relation) is held
+    assert notebook.claim("it is so", value, **relation) is None, "a cell that ends with a claim shows it once"
     assert shown[-1]["text/plain"] == said
     assert shown[-1]["application/vnd.squint.claim+json"]["held"] is held
     assert lab.claims["it is so"].held is held

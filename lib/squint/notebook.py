@@ -287,7 +287,7 @@ def claim(
     unit: str = "",
     paper: str | None = None,
     **relation: Any,
-) -> bool:
+) -> None:
     """Hold a measurement against a claim, and print both: `✓ the beam beats greedy: ⟨31.2⟩ > ⟨29.8⟩`.
 
     Args:
@@ -299,8 +299,7 @@ def claim(
         paper: who claimed it first, and where.
         relation: one of above, below, at_least, at_most, equals.
 
-    Returns:
-        Whether it held.
+    Returns nothing, so that a cell may end with it; the lab remembers whether it held.
 
     Raises:
         TypeError: unless exactly one relation is given.
@@ -329,7 +328,6 @@ def claim(
     _open_lab().claims[text] = Claim(text, bool(held), line, paper)
     data = {"claim": text, "held": bool(held), "measured": value, "relation": kind, "bound": bound, "paper": paper}
     _display("✓" if held else "✗", line + (f" ({paper})" if paper else ""), {CLAIM_MIME: data})
-    return bool(held)
 
 
 def _plain(value: Any) -> Any:

@@ -262,7 +262,7 @@ def _known(factor: float, theirs: Tensor) -> str:
     for size in sorted({*theirs.shape, theirs.numel()} - {0, 1}):
         for name, value in ((f"{size}", size), (f"√{size}", math.sqrt(size))):
             if math.isclose(factor, value, rel_tol=1e-3):
-                return f" ({name}, a size of the output: is a mean or a division missing?)"
+                return f" ({name}, and {size} is a size of the output: by chance, or is a division missing?)"
             if math.isclose(factor, 1 / value, rel_tol=1e-3):
-                return f" (1/{name}, a size of the output: is there a mean in the place of a sum?)"
+                return f" (1/{name}, and {size} is a size of the output: by chance, or is one division too many?)"
     return ""

@@ -51,11 +51,13 @@ def test_help_is_quick_and_imports_nothing_heavy():
     heavy, _, seconds = done.stdout.splitlines()[-1].rpartition(" ")
     assert heavy == "[]"
     assert float(seconds) < 1, "of the processor's time, whatever else it does"
-    for command in ("lab", "check", "doctor", "data", "build", "new"):
+    for command in ("lab", "check", "doctor", "data", "build", "new", "recipe"):
         assert f" {command} " in done.stdout
 
 
-@pytest.mark.parametrize("command", [["lab"], ["check"], ["doctor"], ["data"], ["data", "list"], ["build"], ["new"]])
+@pytest.mark.parametrize(
+    "command", [["lab"], ["check"], ["doctor"], ["data"], ["data", "list"], ["build"], ["new"], ["recipe"]]
+)
 def test_every_command_explains_itself(command):
     text = squint(*command, "--help").stdout
     assert len(text) > 200 and "Usage" in text
@@ -385,3 +387,30 @@ def test_data_says_what_there_is_and_what_is_wrong(tmp_path, monkeypatch):
     )
     result = squint("data", "verify", expect=1)
     assert "a.txt is missing" in result.stderr and "0 of 1 files" in result.stdout
+
+
+RECIPE = '''"""Trains a thing.
+
+More.
+"""
+import sys
+OPTIONS = "--resume"
+print(sys.argv[1:])
+sys.exit(3)
+'''
+
+
+def test_recipes_are_listed_run_and_given_their_options(project, capfd):
+    folder = project.root / "data/recipes"
+    folder.mkdir(parents=True)
+    (folder / "thing.py").write_text(RECIPE)
+    (folder / "picture.py").write_text('"""Draws a picture."""\nprint("drawn")\n')
+    (folder / "_shared.py").write_text("")
+    listed = squint("recipe").stdout
+    assert "Trains a thing." in listed and "Draws a picture." in listed and "_shared" not in listed
+    squint("recipe", "thing", "--minutes", "2", "--resume", "--ship", "--rate", "0.1", expect=3)
+    assert "['--minutes', '2.0', '--resume', '--ship', '--rate', '0.1']" in capfd.readouterr().out
+    squint("recipe", "picture")
+    assert "drawn" in capfd.readouterr().out
+    one_sentence(squint("recipe", "picture", "--minutes", "1", expect=2), "trains nothing")
+    one_sentence(squint("recipe", "thinf", expect=2), "there are picture, thing")

@@ -47,4 +47,9 @@ def seed(value: int = 0) -> None:
     """Seed Python, numpy and torch, on every device."""
     random.seed(value)
     np.random.seed(value)  # noqa: NPY002  (libraries that a learner uses still read the global state)
-    torch.manual_seed(value)
+    # `torch.manual_seed` formats a stack trace for every accelerator that is not there: too slow for every step.
+    torch.default_generator.manual_seed(value)
+    if torch.cuda.is_available():
+        torch.cuda.manual_seed_all(value)
+    if torch.backends.mps.is_available():
+        torch.mps.manual_seed(value)

@@ -1,4 +1,4 @@
-"""The command line `squint`: for learners (lab, check, doctor, data) and for authors (new, build)."""
+"""The command line `squint`: for learners (lab, check, doctor, data) and for authors (new, build, recipe)."""
 
 from __future__ import annotations
 
@@ -236,6 +236,35 @@ def new(
     for path in write_skeleton(Project.find(), number, name):
         typer.echo(f"Wrote {path}")
     typer.echo(f"Next: `squint build {number}`, then docs/write-a-lab.md.")
+
+
+@app.command(rich_help_panel="Write labs", context_settings={"ignore_unknown_options": True})
+def recipe(
+    name: Annotated[str | None, typer.Argument(help="Which recipe; a list of them if left out.")] = None,
+    more: Annotated[list[str] | None, typer.Argument(metavar="[OPTION]...", help="The recipe's own options.")] = None,
+    minutes: Annotated[float | None, typer.Option(help="End this sitting after so many minutes of training.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last save.")] = False,
+) -> None:
+    """Make data, or train weights, by one of the recipes in data/recipes.
+
+    A recipe that trains saves as it goes: killed at any moment, it goes on with --resume. Options that are not among
+    these are the recipe's own: `squint recipe translator --resume --ship`.
+    """
+    from . import recipe as kitchen
+
+    project = Project.find()
+    if name is None:
+        table = Table("recipe", "what it does", box=None, pad_edge=False)
+        for one in kitchen.recipes(project):
+            table.add_row(Text(one.name, "bold" if one.trains else ""), Text(one.does))
+        _out().print(table)
+        return
+    options = [
+        *([] if minutes is None else ["--minutes", str(minutes)]),
+        *(["--resume"] if resume else []),
+        *(more or []),
+    ]
+    raise typer.Exit(kitchen.find(project, name).run(options))
 
 
 def _prove(project: Project, sources: list[Path], in_step: Callable[[Path, Project], list[Any]]) -> None:

@@ -53,6 +53,11 @@ class Project:
         raise CourseError("This is no checkout of the course: no folder with pyproject.toml and solutions/ was found.")
 
     @property
+    def recipes(self) -> Path:
+        """The folder of the programs that make data and weights."""
+        return self.root / "data" / "recipes"
+
+    @property
     def solutions(self) -> Path:
         """The folder of sources and executed notebooks."""
         return self.root / "solutions"

@@ -137,11 +137,13 @@ class State:
 
     Attributes:
         past: what each decoder block remembers.
+        own: which of the remembered tokens each hypothesis consists of.
         mask: which source tokens are real.
         position: how many tokens every hypothesis has.
     """
 
     past: list[Past]
+    own: Bool[Tensor, "sentences beams nodes"]
     mask: Bool[Tensor, "sentences source"]
     position: int
 
@@ -237,21 +239,25 @@ class Seq2Seq(nn.Module):
 
     def begin(self, source: Int[Tensor, "sentences source"]) -> State:
         """Encode the sources: everything there is to know before the first token, with one beam a sentence."""
-        return State(self.decoder.begin(self.encode(source)), source != self.config.padding, 0)
+        nothing = torch.zeros(len(source), 1, 0, dtype=torch.bool, device=source.device)
+        return State(self.decoder.begin(self.encode(source)), nothing, source != self.config.padding, 0)
 
     def step(
         self, tokens: Int[Tensor, "sentences beams"], state: State
     ) -> tuple[Float[Tensor, "sentences beams vocabulary"], State]:
         """The log-probability of every token after `tokens`, the hypotheses' last ones."""
         x = self.embedding(tokens) * math.sqrt(self.config.dim) + self.positions.table[state.position]
-        past = [replace(each) for each in state.past]
-        x = self.decoder.step(self.dropout(x), past, state.mask)
-        return self.logits(x).log_softmax(dim=-1), State(past, state.mask, state.position + 1)
+        itself = torch.eye(tokens.shape[1], dtype=torch.bool, device=tokens.device).expand(len(tokens), -1, -1)
+        past, own = [each.back_at(state.own.shape[2]) for each in state.past], torch.cat([state.own, itself], dim=2)
+        x = self.decoder.step(self.dropout(x), past, own, state.mask)
+        return self.logits(x).log_softmax(dim=-1), State(past, own, state.mask, state.position + 1)
 
     def reorder(self, state: State, sentences: Int[Tensor, " kept"] | None, beams: Int[Tensor, "kept new"]) -> State:
         """Only these sentences (all if None), and of each of them these of its hypotheses."""
-        past = [each.reordered(sentences, beams) for each in state.past]
-        return State(past, state.mask if sentences is None else state.mask[sentences], state.position)
+        if sentences is not None:
+            past = [each.of(sentences) for each in state.past]
+            state = replace(state, past=past, own=state.own[sentences], mask=state.mask[sentences])
+        return replace(state, own=state.own.gather(1, beams[:, :, None].expand(-1, -1, state.own.shape[2])))
 
 
 def translation_loss(

@@ -7,12 +7,12 @@ Masks are boolean, True means "may be seen", and they broadcast to `batch querie
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from copy import copy
 from typing import Any, cast
 
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
-from torch import Tensor, arange, cat, empty, int64, nn, ones, uint8, zeros
+from torch import Tensor, cat, empty, int64, nn, ones, uint8, zeros
 
 from squint.nn.attention import MultiHeadAttention, for_all_heads, join_heads, scaled_dot_product, split_heads
 
@@ -108,42 +108,58 @@ class Residual(nn.Module):
 # Decoding token by token
 
 
-@dataclass
 class Past:
     """What a decoder block need not compute again: keys and values of the tokens so far, and of the encoder's output.
 
+    The hypotheses of a sentence grow like a tree: many share their first tokens. All that any of them ever said stays
+    where it was written, a node a token, and a mask tells each hypothesis which nodes are its own. So nothing moves
+    when a beam search drops one hypothesis and continues another twice.
+
     Attributes:
         memory_key, memory_value: of the memory, for cross-attention; computed once a sentence.
-        key, value: of the tokens so far, for self-attention; they grow by one a step. Every hypothesis has a row: those
-            of the first sentence, those of the second, and so on.
+        key, value: of the nodes, for self-attention. There are more places than `nodes`, the next tokens' among them.
+        nodes: how many places are taken.
     """
 
     memory_key: Float[Tensor, "sentences heads keys part"]
     memory_value: Float[Tensor, "sentences heads keys part"]
-    key: Float[Tensor, "hypotheses heads tokens part"]
-    value: Float[Tensor, "hypotheses heads tokens part"]
+    key: Float[Tensor, "sentences heads places part"]
+    value: Float[Tensor, "sentences heads places part"]
+    nodes: int
 
-    @classmethod
-    def begin(cls, cross: MultiHeadAttention, memory: Float[Tensor, "sentences keys context"]) -> "Past":
-        """Before the first token, with one beam a sentence; `cross` is the block's cross-attention."""
-        key, value = (split_heads(project(memory), cross.heads) for project in (cross.to_key, cross.to_value))
-        return cls(key, value, key[:, :, :0], value[:, :, :0])
+    def __init__(self, cross: MultiHeadAttention, memory: Float[Tensor, "sentences keys context"]):
+        """Before the first token; `cross` is the block's cross-attention."""
+        self.memory_key, self.memory_value = (
+            split_heads(project(memory), cross.heads) for project in (cross.to_key, cross.to_value)
+        )
+        self.key, self.value, self.nodes = self.memory_key[:, :, :0], self.memory_value[:, :, :0], 0
 
     def remember(
-        self, key: Float[Tensor, "hypotheses heads 1 part"], value: Float[Tensor, "hypotheses heads 1 part"]
-    ) -> None:
-        """Add the new tokens' keys and values."""
-        self.key, self.value = cat([self.key, key], dim=-2), cat([self.value, value], dim=-2)
+        self, key: Float[Tensor, "sentences heads new part"], value: Float[Tensor, "sentences heads new part"]
+    ) -> tuple[Tensor, Tensor]:
+        """Add the new tokens' keys and values; returns those of all nodes."""
+        first, self.nodes = self.nodes, self.nodes + key.shape[2]
+        if self.nodes > self.key.shape[2]:
+            # Twice the room each time: then all copying together is no more than the nodes themselves.
+            more = key.new_empty(*key.shape[:2], self.nodes, key.shape[3])
+            self.key, self.value = cat([self.key, more], dim=2), cat([self.value, more], dim=2)
+        self.key[:, :, first : self.nodes], self.value[:, :, first : self.nodes] = key, value
+        return self.key[:, :, : self.nodes], self.value[:, :, : self.nodes]
 
-    def reordered(self, sentences: Int[Tensor, " kept"] | None, beams: Int[Tensor, "kept new"]) -> "Past":
-        """Only `sentences` (all if None), and of each of them the hypotheses `beams`, which may repeat."""
-        width = len(self.key) // len(self.memory_key)
-        kept = arange(len(beams), device=beams.device) if sentences is None else sentences
-        rows = (kept[:, None] * width + beams).flatten()
-        key, value = self.key.index_select(0, rows), self.value.index_select(0, rows)
-        if sentences is None:
-            return Past(self.memory_key, self.memory_value, key, value)
-        return Past(self.memory_key[sentences], self.memory_value[sentences], key, value)
+    def back_at(self, nodes: int) -> "Past":
+        """This, if nothing was added since; else only its first nodes, to go on from there in a place of its own."""
+        if nodes == self.nodes:
+            return self
+        earlier = copy(self)
+        earlier.key, earlier.value, earlier.nodes = self.key[:, :, :nodes], self.value[:, :, :nodes], nodes
+        return earlier
+
+    def of(self, sentences: Int[Tensor, " kept"]) -> "Past":
+        """Only of these sentences."""
+        fewer = copy(self)
+        for name in ("memory_key", "memory_value", "key", "value"):
+            setattr(fewer, name, getattr(self, name)[sentences])
+        return fewer
 
 
 def attend_to(
@@ -251,20 +267,21 @@ class DecoderBlock(nn.Module):
         return x, looked_at
 
     def step(
-        self, x: Float[Tensor, "sentences beams dim"], past: Past, memory_mask: Bool[Tensor, "sentences keys"]
+        self,
+        x: Float[Tensor, "sentences beams dim"],
+        past: Past,
+        own: Bool[Tensor, "sentences beams nodes"],
+        memory_mask: Bool[Tensor, "sentences keys"],
     ) -> Float[Tensor, "sentences beams dim"]:
         """`forward` for one new token a hypothesis, with what `past` remembers; its keys and values join `past`.
 
-        The beams of a sentence look at the same memory. So there they count as its tokens, and its keys and values
-        stand in memory once, however many beams there are.
+        The beams of a sentence look at the same nodes, of which only their `own` are shown to each, and at the same
+        memory. So they count as its tokens, and keys and values stand in memory once, however many beams there are.
         """
-        seen = self.attention_residual.before(x)
-        query, key, value = self.attention.project(seen.flatten(0, 1)[:, None])
-        past.remember(key, value)
-        # One query a hypothesis is too little work for a fused kernel to pay.
-        attended = scaled_dot_product(query, past.key, past.value)
-        change = self.attention.to_output(join_heads(attended)).view(x.shape)
-        x = self.attention_residual.after(x, change)
+        query, key, value = self.attention.project(self.attention_residual.before(x))
+        # So few queries are too little work for a fused kernel to pay.
+        attended = scaled_dot_product(query, *past.remember(key, value), for_all_heads(own))
+        x = self.attention_residual.after(x, self.attention.to_output(join_heads(attended)))
         seen = self.cross_attention_residual.before(x)
         change = attend_to(self.cross_attention, seen, past.memory_key, past.memory_value, memory_mask[:, None, :])
         x = self.cross_attention_residual.after(x, change)
@@ -274,8 +291,10 @@ class DecoderBlock(nn.Module):
 # Stacks
 
 
-class Encoder(nn.Module):
-    """Encoder blocks one after the other; after pre-norm blocks, and if asked for, a last norm."""
+class Stack(nn.Module):
+    """Blocks of one kind, one after the other; after pre-norm blocks, and if asked for, a last norm."""
+
+    block: type[nn.Module]
 
     def __init__(
         self,
@@ -284,17 +303,23 @@ class Encoder(nn.Module):
         heads: int,
         hidden: int,
         *,
-        dropout: float = 0.0,
         norm_first: bool = True,
         final_norm: bool | None = None,
         **options: Any,
     ):
+        """`options` and the widths are those of the blocks."""
         super().__init__()
         self.blocks = nn.ModuleList(
-            EncoderBlock(dim, heads, hidden, dropout=dropout, norm_first=norm_first, **options) for _ in range(blocks)
+            self.block(dim, heads, hidden, norm_first=norm_first, **options) for _ in range(blocks)
         )
         # Nothing has normalised what pre-norm blocks add up, so it is done once at the end.
         self.norm = LayerNorm(dim) if (norm_first if final_norm is None else final_norm) else nn.Identity()
+
+
+class Encoder(Stack):
+    """Encoder blocks."""
+
+    block = EncoderBlock
 
     def forward(
         self, x: Float[Tensor, "*batch tokens dim"], mask: Bool[Tensor, "..."] | None = None
@@ -305,26 +330,10 @@ class Encoder(nn.Module):
         return self.norm(x)
 
 
-class Decoder(nn.Module):
-    """Decoder blocks one after the other; after pre-norm blocks, and if asked for, a last norm."""
+class Decoder(Stack):
+    """Decoder blocks, all of which see the same memory."""
 
-    def __init__(
-        self,
-        blocks: int,
-        dim: int,
-        heads: int,
-        hidden: int,
-        *,
-        dropout: float = 0.0,
-        norm_first: bool = True,
-        final_norm: bool | None = None,
-        **options: Any,
-    ):
-        super().__init__()
-        self.blocks = nn.ModuleList(
-            DecoderBlock(dim, heads, hidden, dropout=dropout, norm_first=norm_first, **options) for _ in range(blocks)
-        )
-        self.norm = LayerNorm(dim) if (norm_first if final_norm is None else final_norm) else nn.Identity()
+    block = DecoderBlock
 
     def __iter__(self) -> Iterator[DecoderBlock]:
         return cast(Iterator[DecoderBlock], iter(self.blocks))
@@ -357,15 +366,16 @@ class Decoder(nn.Module):
 
     def begin(self, memory: Float[Tensor, "sentences keys context"]) -> list[Past]:
         """What there is to remember before the first token: a `Past` a block."""
-        return [Past.begin(block.cross_attention, memory) for block in self]
+        return [Past(block.cross_attention, memory) for block in self]
 
     def step(
         self,
         x: Float[Tensor, "sentences beams dim"],
         past: list[Past],
+        own: Bool[Tensor, "sentences beams nodes"],
         memory_mask: Bool[Tensor, "sentences keys"],
     ) -> Float[Tensor, "sentences beams dim"]:
         """`forward` for one new token a hypothesis; every `past` grows by it."""
         for block, remembered in zip(self, past, strict=True):
-            x = block.step(x, remembered, memory_mask)
+            x = block.step(x, remembered, own, memory_mask)
         return self.norm(x)

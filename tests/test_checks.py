@@ -8,10 +8,12 @@ import pkgutil
 
 import pytest
 import torch
+from torch import nn
 
 import squint.checks
-from squint.checks import engine
+from squint.checks import engine, lab02
 from squint.checks.engine import Case, Check
+from squint.nn import attention
 
 LABS = sorted(m.name for m in pkgutil.iter_modules(squint.checks.__path__) if m.name.startswith("lab"))
 EXERCISES = [
@@ -133,3 +135,95 @@ def test_right_answers_pass_on_other_inputs(check: Check, answer, change):
     other = Check(**{**check.__dict__, "cases": cases})
     verdict = engine.judge(other, answer)
     assert verdict.passed, verdict
+
+
+# ---------------------------------------------------------------- lab 02, as learners write it
+
+
+def masked(query, key, value, mask, fill):
+    scores = query @ key.mT / query.shape[-1] ** 0.5
+    return (scores if mask is None else scores.masked_fill(~mask, fill)).softmax(dim=-1) @ value
+
+
+def by_numpy(query, key, value, mask=None):
+    return masked(*(torch.from_numpy(x.numpy()) for x in (query, key, value)), mask, -torch.inf).numpy()
+
+
+def written(**rows):
+    """A w_query: the identity, but for some rows."""
+    matrix = torch.eye(7)
+    for name, entries in rows.items():
+        for column, entry in entries.items():
+            matrix[getattr(lab02, name), column] = entry
+    return matrix
+
+
+class Dropout(lab02._Written):
+    def attend(self, query, key, value, mask):
+        return nn.functional.dropout(super().attend(query, key, value, mask), 0.1, self.training)
+
+
+class DetachedWeights(lab02._Written):
+    def attend(self, query, key, value, mask):
+        return super().attend(query.detach(), key, value, mask)
+
+
+class OneLayerForTwo(lab02._Written):
+    def project(self, x, context):
+        return self.q(x), self.k(context), self.k(context)
+
+
+class UnscaledWithoutBiases(lab02._NeverScales):
+    def __init__(self, dim, heads):
+        super().__init__(dim, heads)
+        self.q, self.k, self.v, self.o = (nn.Linear(dim, dim, bias=False) for _ in range(4))
+
+
+THING, ALIVE, PLACE, STANDS_IN = lab02.THING, lab02.ALIVE, lab02.PLACE, lab02.STANDS_IN
+FURTHER = [
+    ("attention_weights", lambda q, k: (q @ k).softmax(-1), "transposed"),
+    ("scaled_dot_product", by_numpy, "no gradient comes back"),
+    ("scaled_dot_product", lambda q, k, v, mask=None: masked(q.detach(), k, v, mask, -torch.inf), "Stay in torch"),
+    ("scaled_dot_product", lambda q, k, v, mask: masked(q, k, v, mask, -torch.inf), "keep the default"),
+    ("scaled_dot_product", lambda q, k, v, mask=None: masked(q, k, v, mask, -50), "not low enough"),
+    ("split_heads", lambda x, heads: attention.split_heads(x, heads).detach(), "Stay in torch"),
+    ("split_heads", lambda x, heads: attention.split_heads(torch.from_numpy(x.numpy()), heads), "no gradient"),
+    ("join_heads", lambda x: attention.join_heads(x).detach().numpy(), "no gradient"),
+    ("join_heads", lambda x: x.transpose(1, 2).view(*x.shape[::2], -1), "use reshape"),
+    ("w_query", "the animal", "it is a string"),
+    ("w_query", torch.ones(7), "a single row"),
+    ("w_query", torch.eye(12), "shape (12, 12)"),
+    ("w_query", {"thing": 10}, "it is a dict"),
+    ("w_query", written(STANDS_IN={6: 10.0}), "“it” gives 0% to its animal"),
+    ("w_query", written(STANDS_IN={5: 10.0}), "goes to “tired”"),
+    ("w_query", written(STANDS_IN={ALIVE: 10.0, PLACE: 10.0}), lab02.A_PLACE),
+    ("w_query", written(THING={STANDS_IN: 10.0}), lab02.SIDEWAYS),
+    ("w_query", 10 * torch.eye(7), lab02.LOUD),
+    ("MultiHeadAttention", Dropout, "In training mode"),
+    ("MultiHeadAttention", DetachedWeights, "no gradient comes back to it"),
+    ("MultiHeadAttention", OneLayerForTwo, "`v.weight` is made in __init__ and has no effect"),
+    ("MultiHeadAttention", UnscaledWithoutBiases, "There is no scale"),
+]
+
+
+@pytest.mark.parametrize(("exercise", "answer", "said"), FURTHER)
+def test_further_wrong_answers_of_lab_02_get_the_right_sentence(exercise, answer, said):
+    verdict = engine.judge(lab02.CHECKS[exercise], answer)
+    assert not verdict.passed
+    assert said in verdict.hint, verdict.hint
+
+
+def test_a_matrix_that_is_a_parameter_comes_back_as_a_tensor_that_can_be_drawn():
+    answer = nn.Parameter(lab02.by_hand({THING: 10.0, ALIVE: 10.0}))
+    verdict = engine.judge(lab02.CHECKS["w_query"], answer)
+    assert verdict.passed
+    verdict.usable.numpy()
+
+
+@pytest.mark.parametrize("exercise", ["attention_weights", "scaled_dot_product", "padding_mask", "sinusoidal",
+                                      "split_heads", "join_heads"])  # fmt: skip
+def test_sizes_differ_in_the_first_case_so_that_messages_about_shapes_name_the_right_axis(exercise):
+    case = lab02.CHECKS[exercise].cases(0)[0]
+    shape = lab02.CHECKS[exercise].reference(*case.args).shape
+    assert len(set(shape)) == len(shape)
+    assert 1 not in shape or exercise == "padding_mask"

@@ -2,6 +2,7 @@
 
 import math
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from squint.checks import compare, engine
+from squint.checks import compare, engine, modules
 from squint.checks.engine import Case, Check, judge
 
 HINTS = ("a nudge of a hint", "a plan of a hint", "the code of a hint")
@@ -102,6 +103,8 @@ def test_a_misconception_with_an_error_of_its_own_besides_is_not_misnamed():
         (lambda q, k, v, mask=None: "text", "got a str"),
         (lambda q, k, v, mask=None: q @ k, "inner sizes must agree"),
         (lambda q: q, "in the order"),
+        (lambda q, k, v, mask: attend(q, k, v, mask), "keep the default"),
+        (lambda q, k, v, mask=None: attend(q, k, v, mask).mT.view(-1), "use reshape"),
         (lambda q, k, v, mask=None: (attend(q, k, v, mask), 1)[:1][0].sum(), "shape ()"),
         (3, "should be a function"),
         (lambda q, k, v, mask=None: attend(q, k, v, mask).bfloat16(), "too coarse"),
@@ -201,6 +204,8 @@ def test_values():
     assert judge(check, np.eye(2)).passed
     assert judge(check, [[1, 0], [0, 1]]).passed
     assert judge(check, torch.ones(2, 2)).hint == "Ones."
+    parameter = judge(check, nn.Parameter(torch.eye(2))).usable
+    assert type(parameter) is torch.Tensor and not parameter.requires_grad
     assert judge(check, ...).verdict == "not-done"
     assert "function" in judge(check, torch.eye).hint
 
@@ -266,6 +271,92 @@ class RawMatrices(nn.Module):
         return attend(q, k, v).movedim(-3, -2).flatten(-2) @ self.w[3] + self.b[3]
 
 
+class FourInOne(nn.Module):
+    """One parameter for all matrices, heads interleaved, biases in a parameter of their own."""
+
+    def __init__(self, dim, heads):
+        super().__init__()
+        self.h = heads
+        self.w, self.b = nn.Parameter(torch.zeros(dim, 4, dim)), nn.Parameter(torch.zeros(4, dim))
+
+    def forward(self, x):
+        three = torch.einsum("...td,dne->n...te", x, self.w[:, 1:]) + self.b[1:].reshape(3, *[1] * (x.ndim - 1), -1)
+        q, k, v = rearrange(three, "three ... t (part h) -> three ... h t part", h=self.h)
+        return rearrange(attend(q, k, v), "... h t part -> ... t (part h)") @ self.w[:, 0].mT + self.b[0]
+
+
+class HeadByHead(nn.Module):
+    """A list of heads, each of which owns a fused layer for its query, key and value."""
+
+    def __init__(self, dim, heads):
+        super().__init__()
+        self.heads = nn.ModuleList(nn.Linear(dim, 3 * dim // heads) for _ in range(heads))
+        self.last = nn.Linear(dim, dim)
+
+    def forward(self, x):
+        return self.last(torch.cat([attend(*head(x).chunk(3, dim=-1)) for head in self.heads], dim=-1))
+
+
+class WithoutBiases(Heads):
+    def __init__(self, dim, heads):
+        super().__init__(dim, heads)
+        self.query, self.key, self.out = (nn.Linear(dim, dim, bias=False) for _ in range(3))
+
+
+class Dropout(Heads):
+    def forward(self, x):
+        return nn.functional.dropout(super().forward(x), 0.1, self.training)
+
+
+class Zeros(Heads):
+    def __init__(self, dim, heads):
+        super().__init__(dim, heads)
+        for parameter in self.parameters():
+            nn.init.zeros_(parameter)
+
+
+class Uninitialised(Heads):
+    def __init__(self, dim, heads):
+        super().__init__(dim, heads)
+        self.out.weight = nn.Parameter(torch.full((dim, dim), torch.nan))
+
+
+class InputDetached(Heads):
+    def forward(self, x):
+        return super().forward(x.detach())
+
+
+class WithANorm(Heads):
+    def __init__(self, dim, heads):
+        super().__init__(dim, heads)
+        self.norm = nn.LayerNorm(dim // 2)
+
+
+class Detached(Heads):
+    def split(self, x):
+        return super().split(x.detach())
+
+
+class WithoutGradient(Heads):
+    def forward(self, x):
+        return torch.tensor(super().forward(x).detach().numpy())
+
+
+class UnusedLayer(Heads):
+    def forward(self, x):
+        query, key, value = (self.split(p(x)) for p in (self.query, self.key, self.value))
+        return attend(query, key, value).transpose(-2, -3).flatten(-2)
+
+
+class ListOfLayers(nn.Module):
+    def __init__(self, dim, heads):
+        super().__init__()
+        self.layers = [nn.Linear(dim, dim) for _ in range(4)]
+
+    def forward(self, x):
+        return self.layers[0](x)
+
+
 class NoParameters(nn.Module):
     def __init__(self, dim, heads):
         super().__init__()
@@ -297,10 +388,43 @@ MODULE = Check(
 )
 
 
-@pytest.mark.parametrize("answer", [Heads, OtherNames, RawMatrices])
+@pytest.mark.parametrize("answer", [Heads, OtherNames, RawMatrices, FourInOne, HeadByHead])
 def test_modules_are_compared_whatever_their_parameters_are_called(answer):
+    start = time.monotonic()
     got = judge(MODULE, answer)
     assert got.passed, got
+    assert time.monotonic() - start < 5
+
+
+def test_biases_may_be_left_out_where_the_check_says_so():
+    assert "numbers in its parameters" in judge(MODULE, WithoutBiases).hint
+    got = judge(replace(MODULE, without_bias=True), WithoutBiases)
+    assert got.passed and "no bias" in got.note
+    assert judge(replace(MODULE, without_bias=True), Heads).note is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (Dropout, "In training mode"),
+        (Zeros, "start at zero"),
+        (Uninitialised, "not finite"),
+        (InputDetached, "no gradient comes back to the inputs"),
+    ],
+)
+def test_a_module_is_held_to_what_it_does_when_it_is_used(answer, said):
+    assert judge(MODULE, answer).passed
+    laws = [modules.agrees_in_training, modules.starts_alive]
+    assert judge(replace(MODULE, properties=laws), Heads).passed
+    assert said in judge(replace(MODULE, properties=laws), answer).hint
+
+
+def test_a_search_that_was_cut_short_says_so_and_not_that_the_answer_is_wrong(monkeypatch):
+    monkeypatch.setattr(modules, "PATIENCE", 5)
+    got = judge(MODULE, HeadByHead)
+    assert got.verdict == "not-done"
+    assert "cannot tell" in got.hint and "They may well be" in got.hint
+    assert "shape (3, 2)" in judge(MODULE, nn.Linear).hint
 
 
 @pytest.mark.parametrize(
@@ -309,7 +433,12 @@ def test_modules_are_compared_whatever_their_parameters_are_called(answer):
         (Unscaled, "No scale."),
         (NoParameters, "no parameters"),
         (NoSuper, "super().__init__()"),
-        (nn.Linear, "18 numbers"),
+        (nn.Linear, "shape (3, 2)"),
+        (WithANorm, "296 numbers"),
+        (Detached, "no gradient comes back to it"),
+        (WithoutGradient, "no gradient comes back to it"),
+        (UnusedLayer, "`out.weight` is made in __init__ and has no effect"),
+        (ListOfLayers, "nn.ModuleList"),
         (Reversed, "something else"),
         (attend, "class that inherits"),
     ],

@@ -134,7 +134,7 @@ def check(answer: Any, name: str | None = None) -> Any:
         return None if answer is _MISSING else answer
     exercise = lab.checks[name]
     verdict = _judge(lab, name, exercise, answer)
-    _show_verdict(name, verdict)
+    _show_verdict(name, verdict, counted=not isinstance(exercise.reference, int | float))
     if verdict.passed:
         lab.verdicts[name] = verdict
         return verdict.usable
@@ -162,11 +162,12 @@ def _judge(lab: Lab, name: str, exercise: engine.Check, answer: Any) -> engine.V
     return engine.judge(exercise, answer, device=lab.device)
 
 
-def _show_verdict(name: str, verdict: engine.Verdict) -> None:
+def _show_verdict(name: str, verdict: engine.Verdict, counted: bool = True) -> None:
+    """Say how it went; where the answer is a single number, there are no cases worth counting."""
     more = f' Stuck? hint("{name}")'
     if verdict.passed:
         laws = f" and {_count(verdict.laws, 'law')} hold{'s' * (verdict.laws == 1)}" if verdict.laws else ""
-        mark, text = "✓", f"{_count(verdict.cases, 'case')} right{laws}"
+        mark, text = "✓", f"{_count(verdict.cases, 'case')} right{laws}" if counted else "right"
     elif verdict.verdict == "not-done":
         mark, text = "○", (verdict.hint or f"not done yet; the course's version stands in.{more}")
     else:

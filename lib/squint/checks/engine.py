@@ -32,6 +32,11 @@ from torch import Tensor
 from squint.checks import compare, modules
 
 VerdictName = Literal["passed", "failed", "not-done", "error", "timeout"]
+UNDECIDED = (
+    "it runs and its shapes are right, but this check could not match your parameters with the course's in the time it "
+    "has, so it cannot tell whether the numbers are right. They may well be. Laid out as in the text, it could tell."
+)
+"""Said of a module where the search for a match was cut short."""
 TIME_LIMIT = 20.0
 """Seconds that one answer may take on all its cases before it is taken for an endless loop."""
 
@@ -76,7 +81,9 @@ class Check:
         rtol, atol: tolerances, relative and absolute, for floats.
         compare: judges an output by what it does, where equality is the wrong question:
             `compare(got, want, case)` is None or a sentence (a key of `misconceptions` counts as that misconception).
-        equivalents: for modules: other right classes whose parameters are laid out differently (fused projections).
+        equivalents: for modules: other right classes, which compute the same from other parameters. Parameters that
+            are only laid out differently (fused projections, a list of heads) need none: see `modules`.
+        without_bias: for modules: whether an answer may leave out biases that the reference has.
         also_right: right answers written differently; the tests hold them against the check.
     """
 
@@ -91,6 +98,7 @@ class Check:
     atol: float = 1e-5
     compare: Callable[[Any, Any, Case], str | None] | None = None
     equivalents: Sequence[type] = ()
+    without_bias: bool = False
     also_right: Sequence[Any] = ()
 
 
@@ -160,6 +168,8 @@ def _judge(check: Check, answer: Any, cases: list[Case]) -> Verdict:
     if failures:
         named = _named_mistake(check, trial, [i for i, _ in failures], [m for _, m in failures])
         first, message = failures[0]
+        if not named and trial.undecided():
+            return Verdict("not-done", UNDECIDED, len(cases))
         if not named and not trial.diagnosis_holds([i for i, _ in failures]):
             message = trial.failure(first, diagnose=False) or message
         raised = trial.outcomes[first].error is not None
@@ -170,8 +180,7 @@ def _judge(check: Check, answer: Any, cases: list[Case]) -> Verdict:
             broken = _broken(law, usable, case)
             if broken:
                 return Verdict("failed", broken, len(cases))
-    note = "It changes its input in place. The cells below give it a copy." if trial.mutates() else None
-    return Verdict("passed", None, len(cases), len(check.properties), note, usable)
+    return Verdict("passed", None, len(cases), len(check.properties), trial.note(), usable)
 
 
 def _named_mistake(check: Check, trial: Trial, failing: list[int], messages: list[str]) -> str | None:
@@ -181,7 +190,7 @@ def _named_mistake(check: Check, trial: Trial, failing: list[int], messages: lis
             return message
     best, best_agreement = None, -1
     for hint, wrong in check.misconceptions.items():
-        agrees = trial.agrees_with(wrong)
+        agrees = trial.agrees_with(wrong, failing)
         explained = all(agrees[i] for i in failing) and any(trial.outcomes[i].error is None for i in failing)
         if explained and sum(agrees) > best_agreement:
             best, best_agreement = hint, sum(agrees)
@@ -253,8 +262,11 @@ class Trial:
         message = compare.difference(outcome.value, want, self.check.rtol, self.check.atol, diagnose=diagnose)
         return where + message if message else None
 
-    def agrees_with(self, wrong: Any) -> list[bool]:
-        """For each case, whether a wrong version comes to the same outcome as the answer."""
+    def agrees_with(self, wrong: Any, needed: Sequence[int] = ()) -> list[bool]:
+        """For each case, whether a wrong version comes to the same outcome as the answer.
+
+        Once it differs on a case that is `needed`, the others need not be right.
+        """
         return [
             self._same(mine, self.outcome(wrong, case)) for mine, case in zip(self.outcomes, self.cases, strict=True)
         ]
@@ -272,7 +284,8 @@ class Trial:
         pairs = [(o.value, w) for o, w in zip(self.outcomes, self.wanted, strict=True)]
         if self.check.kind == "value":
             want = self.check.reference
-            return compare.shaped(self.answer, want) if isinstance(want, Tensor) else self.answer
+            # A value is looked at and computed with, never trained: a parameter comes back as a plain tensor.
+            return compare.shaped(self.answer, want).detach() if isinstance(want, Tensor) else self.answer
         same_form = all(compare.same_form(got, want) for got, want in pairs)
         mutates = self.mutates()
         if same_form and not mutates and _same_names(self.answer, self.check.reference):
@@ -287,20 +300,32 @@ class Trial:
 
         return standing_in
 
+    def note(self) -> str | None:
+        """What is worth a word about a right answer."""
+        return "It changes its input in place. The cells below give it a copy." if self.mutates() else None
+
+    def undecided(self) -> bool:
+        """Whether the answer may be right, although it was not found to be."""
+        return False
+
     def mutates(self) -> bool:
         """Whether some call changed its own arguments."""
         return any(outcome.mutated for outcome in self.outcomes)
 
 
 class ModuleTrial(Trial):
-    """A module, compared with another by pouring its parameters into the other one, in every arrangement that fits."""
+    """A module, compared with another by giving the other one its numbers, in an order in which both compute alike."""
 
     def __init__(self, check: Check, answer: Any, cases: list[Case]) -> None:
         self.built: dict[tuple, torch.nn.Module | BaseException] = {}
+        self.cut_short = False
         super().__init__(check, answer, cases)
         if not self.not_done():
-            classes = (check.reference, *check.equivalents)
-            self.agreement = max((self.agrees_with(c) for c in classes), key=sum)
+            self.agreement: list[bool] = [False] * len(cases)
+            for right in (check.reference, *check.equivalents):
+                self.agreement = max(self.agreement, self.agrees_with(right), key=sum)
+                if all(self.agreement):
+                    break
 
     def outcome(self, subject: Any, case: Case) -> Outcome:
         """Build the answer once for each constructor call, with parameters drawn at random, and call it."""
@@ -318,65 +343,102 @@ class ModuleTrial(Trial):
         """A module's message is about one case: nothing is concluded from it for others."""
         return True
 
+    def undecided(self) -> bool:
+        """Whether the answer runs on every case with the right shapes, and the search for a match was cut short."""
+        return self.cut_short and all(
+            outcome.error is None and compare.structure(outcome.value, self._wanted(case)) is None
+            for outcome, case in zip(self.outcomes, self.cases, strict=True)
+        )
+
     def failure(self, i: int, diagnose: bool = True) -> str | None:
         """None if the answer computes what the reference computes with the same parameters, else what is wrong."""
         case, outcome = self.cases[i], self.outcomes[i]
+        where = f"On “{case.label}” ({case.shapes()}): "
         if outcome.error is not None:
-            return f"On “{case.label}” ({case.shapes()}): {_raised(outcome.error)}"
+            return where + _raised(outcome.error)
         if outcome.value is None:
             return "`forward` returned None. Is the `return` missing?"
         if self.agreement[i]:
             return None
         module = self.built[case.init]
         assert isinstance(module, torch.nn.Module)
-        counts = modules.count_message(module, (self.check.reference, *self.check.equivalents), case)
-        if counts:
-            return counts
-        want = modules.build(self.check.reference, case)(*_fresh_case(case).args, **case.kwargs)
-        message = compare.structure(outcome.value, want)
-        return f"On “{case.label}” ({case.shapes()}): " + (
-            message
-            or "no matching of your parameters with the course's gives the right output. Either something else is "
-            "computed, or the layers are laid out in a way that this check does not know; those in the text it knows."
+        form = compare.structure(outcome.value, self._wanted(case))
+        if form:
+            return where + form
+        return (
+            modules.gradient_message(module, _fresh_case(case))
+            or modules.count_message(
+                module, (self.check.reference, *self.check.equivalents), case, self.check.without_bias
+            )
+            or f"{where}however your parameters are matched with the course's, the output is another one. Either "
+            "something else is computed, or the layers are laid out in a way that this check does not know; those in "
+            "the text it knows."
         )
+
+    def _wanted(self, case: Case) -> Any:
+        case = _fresh_case(case)
+        return modules.build(self.check.reference, case)(*case.args, **case.kwargs)
 
     def usable(self) -> Any:
         """A class stands for itself."""
         return self.answer
 
-    def agrees_with(self, wrong: Any) -> list[bool]:
-        """For each case, whether some arrangement of the answer's parameters makes `wrong` compute the same."""
+    def note(self) -> str | None:
+        """What is worth a word about a right answer."""
+        for case in self.cases if self.check.without_bias else ():
+            module = self.built[case.init]
+            assert isinstance(module, torch.nn.Module)
+            if modules.size(module) < modules.size(modules.build(self.check.reference, case)):
+                return "Some of your layers have no bias and the course's have one. Both are right."
+        return None
+
+    def agrees_with(self, wrong: Any, needed: Sequence[int] = ()) -> list[bool]:
+        """For each case, whether some order of the answer's numbers makes `wrong` compute the same."""
         agrees = [False] * len(self.cases)
         for init, module in self.built.items():
             if isinstance(module, BaseException):
                 continue
             mine = [i for i, case in enumerate(self.cases) if case.init == init]
-            for i, same in zip(mine, self._best_arrangement(module, wrong, mine), strict=True):
+            for i, same in zip(mine, self._best_match(module, wrong, mine), strict=True):
                 agrees[i] = same
+            if not all(agrees[i] for i in mine if i in needed):
+                break
         return agrees
 
-    def _best_arrangement(self, module: torch.nn.Module, wrong: Any, mine: list[int]) -> list[bool]:
+    def _best_match(self, module: torch.nn.Module, wrong: Any, mine: list[int]) -> list[bool]:
+        """Match on the first case that the answer survives; where that does not settle the others, on all of them."""
         other = modules.build(wrong, self.cases[mine[0]])
         best = [False] * len(mine)
-        if isinstance(other, BaseException):
+        runs = [i for i in mine if self.outcomes[i].error is None and _finite(self.outcomes[i].value)]
+        if isinstance(other, BaseException) or not runs:
             return best
-        for _ in modules.arrangements(module, other, self.cases[mine[0]]):
-            same = [self._computes(other, i) for i in mine[:1]]
-            if same[0] or any(best):
-                same += [self._computes(other, i) for i in mine[1:]]
-            best = max(best, same + [False] * (len(mine) - len(same)), key=sum)
-            if all(best):
+        for tried in (runs[:1], runs):
+            try:
+                found = modules.pour(module, other, [self.cases[i] for i in tried], self.check.without_bias)
+            except modules.OutOfPatience:
+                self.cut_short = True
+                continue
+            if not found:
+                break
+            best = max(best, [self._computes(other, i) for i in mine], key=sum)
+            if all(best) or len(runs) == 1:
                 break
         return best
 
     def _computes(self, other: torch.nn.Module, i: int) -> bool:
-        """Whether `other`, one of the course's own modules, gives the answer's outcome on case `i`. Called often."""
+        """Whether `other`, one of the course's own modules, gives the answer's outcome on case `i`."""
+        case = _fresh_case(self.cases[i])
         try:
             with torch.no_grad():
-                value = other(*self.cases[i].args, **self.cases[i].kwargs)
+                value = other(*case.args, **case.kwargs)
         except Exception as error:
             return type(error) is type(self.outcomes[i].error)
         return self.outcomes[i].error is None and self._equal(self.outcomes[i].value, value)
+
+
+def _finite(value: Any) -> bool:
+    value = value[0] if isinstance(value, tuple | list) and value else value
+    return not isinstance(value, Tensor) or bool(torch.isfinite(value).all())
 
 
 def _trial(check: Check, answer: Any, cases: list[Case]) -> Trial:
@@ -460,8 +522,11 @@ _MEANINGS = {
     "expected scalar type": "A tensor that you make inside must have the inputs' dtype: pass dtype=….dtype.",
     "mat1 and mat2 shapes cannot be multiplied": "In a matrix product the inner sizes must agree: is one side to be "
     "transposed?",
+    "view size is not compatible": "After a transpose the numbers lie in another order in memory: use reshape.",
     "must match the size of tensor": "These shapes do not broadcast: compare them axis by axis, from the last.",
     "Boolean value of Tensor": "A tensor is neither true nor false: ask `if x is not None`, or use .any() or .all().",
+    "required positional argument": "Where the exercise gives a parameter a default, as in mask=None, a call may leave "
+    "it out: keep the default.",
     "positional argument": "Keep the parameters in the order in which the exercise gives them.",
     "unexpected keyword argument": "Keep the parameters' names where the exercise calls them by name.",
 }

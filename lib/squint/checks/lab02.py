@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import sqrt
+from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
 
+from squint.checks import modules
 from squint.checks.engine import Case, Check
 from squint.data import hand_made
 from squint.nn import attention, positions
@@ -21,7 +24,7 @@ def unscaled_weights(query: Tensor, key: Tensor) -> Tensor:
 
 
 def query_and_key(seed: int) -> list[Case]:
-    """Queries and keys of many shapes, the smallest first."""
+    """Queries and keys of many shapes; first comes one in which no two sizes are alike."""
     random = torch.Generator().manual_seed(seed)
 
     def draw(*shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
@@ -29,8 +32,8 @@ def query_and_key(seed: int) -> list[Case]:
 
     east, north = [1.0, 0.0], [0.0, 1.0]
     return [
-        Case("one query, two keys", torch.tensor([east]), torch.tensor([east, north])),
         Case("two queries, three keys", draw(2, 4), draw(3, 4)),
+        Case("one query, two keys", torch.tensor([east]), torch.tensor([east, north])),
         Case("three words that look at each other", draw(3, 4), draw(3, 4)),
         Case("a single key", draw(2, 4), draw(1, 4)),
         Case("a batch of one", draw(1, 4, 8), draw(1, 5, 8)),
@@ -63,12 +66,12 @@ def only_differences_count(weights: Callable, case: Case) -> str | None:
 def gradient_arrives(function: Callable, case: Case) -> str | None:
     """a gradient reaches every input"""
     inputs = [x.requires_grad_() for x in case.args if isinstance(x, Tensor) and x.is_floating_point()]
-    output = function(*case.args, **case.kwargs)
-    if not output.requires_grad or any(
-        g is None for g in torch.autograd.grad(output.square().sum(), inputs, allow_unused=True)
-    ):
-        return "The output is right, but no gradient reaches the inputs: do without .detach(), .item() and numpy."
-    return None
+    try:
+        output = function(*case.args, **case.kwargs)
+        gradients = torch.autograd.grad(output.square().sum(), inputs, allow_unused=True)
+    except RuntimeError:  # such as “Can't call numpy() on Tensor that requires grad”
+        return modules.NO_GRADIENT
+    return modules.NO_GRADIENT if any(gradient is None for gradient in gradients) else None
 
 
 def _weights_over_queries(query: Tensor, key: Tensor) -> Tensor:
@@ -84,6 +87,53 @@ def _weights_over_the_first_axis(query: Tensor, key: Tensor) -> Tensor:
     # What F.softmax does when dim is left out: axis 0 of three, else axis 1.
     scores = query @ key.mT
     return scores.softmax(dim=0 if scores.ndim == 3 else 1)
+
+
+def _weights_over_axis_0(query: Tensor, key: Tensor) -> Tensor:
+    return (query @ key.mT).softmax(dim=0)
+
+
+def _weights_over_axis_1(query: Tensor, key: Tensor) -> Tensor:
+    return (query @ key.mT).softmax(dim=1)
+
+
+def _weights_of_the_largest(query: Tensor, key: Tensor) -> Tensor:
+    scores = query @ key.mT
+    return scores / scores.amax(dim=-1, keepdim=True)
+
+
+def _weights_in_logarithms(query: Tensor, key: Tensor) -> Tensor:
+    return (query @ key.mT).log_softmax(dim=-1)
+
+
+def _weights_of_the_winner(query: Tensor, key: Tensor) -> Tensor:
+    scores = query @ key.mT
+    return F.one_hot(scores.argmax(dim=-1), scores.shape[-1]).to(scores.dtype)
+
+
+def _weights_without_root(query: Tensor, key: Tensor) -> Tensor:
+    return (query @ key.mT / query.shape[-1]).softmax(dim=-1)
+
+
+def _weights_turned_over(query: Tensor, key: Tensor) -> Tensor:
+    return (-query @ key.mT).softmax(dim=-1)
+
+
+def _weights_over_the_batch(query: Tensor, key: Tensor) -> Tensor:
+    share = (query @ key.mT).exp()
+    return share / share.sum()
+
+
+def _weights_applied(query: Tensor, key: Tensor) -> Tensor:
+    return (query @ key.mT).softmax(dim=-1) @ key
+
+
+def _weights_of_keys(query: Tensor, key: Tensor) -> Tensor:
+    return (key @ query.mT).softmax(dim=-1)
+
+
+def _weights_of_distances(query: Tensor, key: Tensor) -> Tensor:
+    return (-torch.cdist(query, key)).softmax(dim=-1)
 
 
 def _weights_turned_round(query: Tensor, key: Tensor) -> Tensor:
@@ -115,6 +165,12 @@ def _weights_by_einsum(query: Tensor, key: Tensor) -> Tensor:
     return torch.einsum("...qd,...kd->...qk", query, key).softmax(-1)
 
 
+def _weights_by_numpy(query: Tensor, key: Tensor) -> np.ndarray:
+    scores = query.detach().cpu().numpy() @ np.swapaxes(key.detach().cpu().numpy(), -1, -2)
+    share = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    return share / share.sum(axis=-1, keepdims=True)
+
+
 def _weights_transposed_twice(query: Tensor, key: Tensor) -> Tensor:
     return F.softmax(key @ query.transpose(-1, -2), dim=-2).transpose(-1, -2)
 
@@ -131,7 +187,7 @@ def _weights_by_loops(query: Tensor, key: Tensor) -> Tensor:
 ATTENTION_WEIGHTS = Check(
     reference=unscaled_weights,
     cases=query_and_key,
-    properties=[rows_sum_to_one, only_differences_count, gradient_arrives],
+    properties=[rows_sum_to_one, only_differences_count],
     hints=(
         "There are two steps. The first gives a number for each pair of a query and a key; the second turns each "
         "query's numbers into shares.",
@@ -154,7 +210,24 @@ ATTENTION_WEIGHTS = Check(
         "With a batch, the softmax took another axis than the keys. Say which one: softmax(dim=-1).": (
             _weights_over_the_first_axis
         ),
+        "softmax(dim=0) runs along the first axis: the queries, or with a batch the sentences. Keys are the last axis: "
+        "dim=-1.": _weights_over_axis_0,
+        "softmax(dim=1) means the keys only while there is no batch. Count from the end: dim=-1.": _weights_over_axis_1,
+        "A row should be a query and a column a key: multiply queries × keys, query @ key.mT.": _weights_of_keys,
         "`.T` turns all axes round, the batch among them. `.mT` swaps the last two only.": _weights_turned_round,
+        "You divided by the largest score. A softmax takes exponentials and divides by their sum.": (
+            _weights_of_the_largest
+        ),
+        "These are the logarithms of the weights. Use softmax, not log_softmax.": _weights_in_logarithms,
+        "The exponentials are divided by the sum of all of them. Every query has a whole of its own: "
+        "`.sum(dim=-1, keepdim=True)`.": _weights_over_the_batch,
+        "The keys that match least get most: there is a minus before the scores.": _weights_turned_over,
+        "You went one step too far: return the weights, before anything is averaged.": _weights_applied,
+        "The best key gets everything. Attention is a soft choice: softmax instead of argmax.": _weights_of_the_winner,
+        "You divided by d. The next section measures what the scale should be; here, leave it out.": (
+            _weights_without_root
+        ),
+        "You compared by distance. Here the dot product is the score: query @ key.mT.": _weights_of_distances,
         "You divided by the sum of raw scores, which can be negative. Exponentials first: that is softmax.": (
             _weights_without_exponential
         ),
@@ -164,12 +237,13 @@ ATTENTION_WEIGHTS = Check(
         "You divided by √d already. The next section measures why; here, leave it out.": (attention.attention_weights),
         "These are the scores. Turn each row of them into shares with softmax.": _scores_alone,
     },
-    also_right=[_weights_by_einsum, _weights_transposed_twice, _weights_by_loops],
+    also_right=[_weights_by_einsum, _weights_transposed_twice, _weights_by_loops, _weights_by_numpy],
 )
 
 
 def query_key_value_mask(seed: int) -> list[Case]:
-    """Queries, keys, values and masks of many shapes; every query may see at least one key."""
+    """Queries, keys, values and masks of many shapes; every query may see at least one key, and no scores are so low
+    that exponentials in double precision would vanish."""
     random = torch.Generator().manual_seed(seed)
 
     def draw(*shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
@@ -183,11 +257,11 @@ def query_key_value_mask(seed: int) -> list[Case]:
 
     long = torch.float64
     return [
-        Case("one query, two keys", draw(1, 4), draw(2, 4), draw(2, 4), None),
-        Case("two queries, three keys, wider values", draw(2, 4), draw(3, 4), draw(3, 5), None),
-        Case("four words that look at each other", draw(4, 4), draw(4, 4), draw(4, 4), None),
-        Case("a single key", draw(2, 4), draw(1, 4), draw(1, 3), None),
-        Case("three sentences of three words, three wide", draw(3, 3, 3), draw(3, 3, 3), draw(3, 3, 3), None),
+        Case("two queries, three keys, wider values", draw(2, 4), draw(3, 4), draw(3, 5)),
+        Case("one query, two keys", draw(1, 4), draw(2, 4), draw(2, 4)),
+        Case("four words that look at each other", draw(4, 4), draw(4, 4), draw(4, 4)),
+        Case("a single key", draw(2, 4), draw(1, 4), draw(1, 3)),
+        Case("three sentences of three words, three wide", draw(3, 3, 3), draw(3, 3, 3), draw(3, 3, 3)),
         Case("one query that may see the middle one of three keys", draw(1, 4), draw(3, 4), draw(3, 4),
              torch.tensor([[False, True, False]])),
         Case("four words and a mask", draw(4, 8), draw(4, 8), draw(4, 8), mask(4, 4)),
@@ -198,6 +272,8 @@ def query_key_value_mask(seed: int) -> list[Case]:
         Case("tensors that are not contiguous", draw(2, 8, 4).mT, draw(2, 8, 5).mT, draw(2, 6, 5).mT, mask(2, 5, 4).mT
              | torch.eye(4, 5, dtype=torch.bool)),
         Case("float64", draw(2, 4, 8, dtype=long), draw(2, 5, 8, dtype=long), draw(2, 5, 8, dtype=long), mask(4, 5)),
+        Case("scores around −600, and a mask", 20 + draw(3, 4, dtype=long), draw(5, 4, dtype=long) / 50 - 15,
+             draw(5, 6, dtype=long), mask(3, 5)),
     ]  # fmt: skip
 
 
@@ -213,7 +289,7 @@ def stays_among_the_values(function: Callable, case: Case) -> str | None:
 
 def order_of_keys_is_free(function: Callable, case: Case) -> str | None:
     """keys and values in another order, with their mask, give the same output"""
-    query, key, value, mask = case.args
+    query, key, value, mask = (*case.args, None)[:4]
     order = torch.arange(key.shape[-2], device=key.device).flip(0)
     turned = None if mask is None else mask[..., order]
     if torch.allclose(
@@ -225,7 +301,7 @@ def order_of_keys_is_free(function: Callable, case: Case) -> str | None:
 
 def hidden_keys_do_not_count(function: Callable, case: Case) -> str | None:
     """what the mask hides from every query can change without any effect"""
-    query, key, value, mask = case.args
+    query, key, value, mask = (*case.args, None)[:4]
     if mask is None:
         return None
     seen = mask.expand(*query.shape[:-1], key.shape[-2]).any(dim=-2)[..., None]
@@ -250,6 +326,19 @@ def _scale_the_wrong_way(query: Tensor, key: Tensor, value: Tensor, mask: Tensor
 
 def _scale_without_root(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None) -> Tensor:
     return _attend(query @ key.mT / query.shape[-1], value, mask)
+
+
+def _scale_by_half(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None) -> Tensor:
+    return _attend(query @ key.mT / query.shape[-1] / 2, value, mask)
+
+
+def _scale_by_half_of_d(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None) -> Tensor:
+    return _attend(query @ key.mT / (query.shape[-1] / 2), value, mask)
+
+
+def _mask_times_infinity(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None) -> Tensor:
+    scores = query @ key.mT / sqrt(query.shape[-1])
+    return _attend(scores if mask is None else scores + ~mask * -torch.inf, value, None)
 
 
 def _scale_by_number_of_keys(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -284,6 +373,58 @@ def _softmax_over_queries(query: Tensor, key: Tensor, value: Tensor, mask: Tenso
     scores = query @ key.mT / sqrt(query.shape[-1])
     scores = scores if mask is None else scores.masked_fill(~mask, -torch.inf)
     return scores.softmax(dim=-2) @ value
+
+
+def _softmax_over_axis_0(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None) -> Tensor:
+    scores = query @ key.mT / sqrt(query.shape[-1])
+    scores = scores if mask is None else scores.masked_fill(~mask, -torch.inf)
+    return scores.softmax(dim=0) @ value
+
+
+def _softmax_over_axis_1(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None) -> Tensor:
+    scores = query @ key.mT / sqrt(query.shape[-1])
+    scores = scores if mask is None else scores.masked_fill(~mask, -torch.inf)
+    return scores.softmax(dim=1) @ value
+
+
+def _no_softmax(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None) -> Tensor:
+    scores = query @ key.mT / sqrt(query.shape[-1])
+    scores = scores if mask is None else scores.masked_fill(~mask, -torch.inf)
+    return scores @ value
+
+
+def _no_softmax_with_zeros(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None) -> Tensor:
+    scores = query @ key.mT / sqrt(query.shape[-1])
+    return (scores if mask is None else scores.masked_fill(~mask, 0)) @ value
+
+
+def _keys_for_values(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None) -> Tensor:
+    return attention.scaled_dot_product(query, key, key, mask)
+
+
+def _filled_with_minus_100(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None) -> Tensor:
+    scores = query @ key.mT / sqrt(query.shape[-1])
+    return _attend(scores if mask is None else scores.masked_fill(~mask, -100), value, None)
+
+
+def _filled_with_minus_10(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None) -> Tensor:
+    scores = query @ key.mT / sqrt(query.shape[-1])
+    return _attend(scores if mask is None else scores.masked_fill(~mask, -10), value, None)
+
+
+def _filled_with_minus_1(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None) -> Tensor:
+    scores = query @ key.mT / sqrt(query.shape[-1])
+    return _attend(scores if mask is None else scores.masked_fill(~mask, -1), value, None)
+
+
+def _filled_with_infinity(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None) -> Tensor:
+    scores = query @ key.mT / sqrt(query.shape[-1])
+    return _attend(scores if mask is None else scores.masked_fill(~mask, torch.inf), value, None)
+
+
+def _mask_over_values(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None) -> Tensor:
+    weights = (query @ key.mT / sqrt(query.shape[-1])).softmax(dim=-1)
+    return (weights if mask is None else weights.masked_fill(~mask, -torch.inf)) @ value
 
 
 def _mask_after_softmax(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -358,6 +499,13 @@ SCALED_DOT_PRODUCT = Check(
         "You left out the 1/√d scale: the weights grow sharper as d grows. Divide the scores by √d.": (_without_scale),
         "You multiplied by √d. The scale is there to make scores smaller: divide.": _scale_the_wrong_way,
         "You divided by d. Standard deviations grow as √d, so √d is the scale.": _scale_without_root,
+        "`scores / d ** 1/2` is scores divided by d and halved: ** comes before /. Write d ** 0.5, or sqrt(d).": (
+            _scale_by_half
+        ),
+        "`d ** 1/2` is half of d: ** comes before /. Write d ** 0.5, or sqrt(d).": _scale_by_half_of_d,
+        "0 × ∞ is NaN, so a mask times −∞ spoils the visible scores. Fill the places: scores.masked_fill(~mask, …).": (
+            _mask_times_infinity
+        ),
         "You divided by the root of the number of keys. The d in √d is the vectors' width, query.shape[-1].": (
             _scale_by_number_of_keys
         ),
@@ -376,6 +524,17 @@ SCALED_DOT_PRODUCT = Check(
         "Softmax ran over the queries. Each query should spread its attention over the keys: the last axis.": (
             _softmax_over_queries
         ),
+        "softmax(dim=0) runs along the first axis: the queries, or with a batch the sentences. Keys are the last axis: "
+        "dim=-1.": _softmax_over_axis_0,
+        "softmax(dim=1) means the keys only while there is no batch. Count from the end: dim=-1.": _softmax_over_axis_1,
+        "The softmax is missing: scores are no shares yet. Softmax over the keys, then the weighted sum.": _no_softmax,
+        "The softmax is missing: scores are no shares yet, and hiding a key takes −∞ before the softmax.": (
+            _no_softmax_with_zeros
+        ),
+        "You averaged the keys. They only decide who gets how much; what is averaged is the values: weights @ value.": (
+            _keys_for_values
+        ),
+        "−∞ came after the softmax. Hide scores before it; it turns them into weights of zero.": _mask_over_values,
         "The mask came after the softmax, so the rows no longer sum to one. Set hidden scores to −∞ before it.": (
             _mask_after_softmax
         ),
@@ -384,6 +543,13 @@ SCALED_DOT_PRODUCT = Check(
         "Hidden scores are 0, as if multiplied by the mask. A score of 0 still gets a share, e⁰ = 1: set it to −∞.": (
             _mask_multiplied
         ),
+        "Hidden scores are a number that is not low enough. Where all scores are low, −100 is the highest of them, and "
+        'the hidden keys get everything: float("-inf").': _filled_with_minus_100,
+        'Hidden scores are −10 or so, and e⁻¹⁰ still leaks a little of the hidden keys: float("-inf").': (
+            _filled_with_minus_10
+        ),
+        'Hidden scores are −1, and e⁻¹ is a good share: set them to −∞, float("-inf").': _filled_with_minus_1,
+        "Hidden scores are +∞ or NaN, and NaN comes out. It is −∞ whose exponential is zero.": _filled_with_infinity,
         "Everything is right but the mask, which is not used.": _mask_forgotten,
         "You returned the weights. One step is missing: the weighted sum of the values.": _weights_returned,
     },
@@ -394,8 +560,8 @@ SCALED_DOT_PRODUCT = Check(
 def lengths_and_tokens(seed: int) -> list[Case]:
     """Batches of sentences, given by their lengths, and how far they are filled up."""
     return [
+        Case("two sentences, filled up to five", torch.tensor([4, 1]), 5),
         Case("one sentence of two words, filled up to three", torch.tensor([2]), 3),
-        Case("two sentences, filled up to four", torch.tensor([4, 1]), 4),
         Case("three sentences, filled further than the longest", torch.tensor([3, 5, 2]), 7),
         Case("three sentences of three words", torch.tensor([3, 1, 2]), 3),
         Case("nothing to fill", torch.tensor([2, 2]), 2),
@@ -433,6 +599,39 @@ def _padding_of_queries(lengths: Tensor, tokens: int) -> Tensor:
 def _padding_of_both(lengths: Tensor, tokens: int) -> Tensor:
     mask = attention.padding_mask(lengths, tokens)
     return mask & mask.mT
+
+
+def _padding_for_every_query(lengths: Tensor, tokens: int) -> Tensor:
+    return attention.padding_mask(lengths, tokens).expand(-1, tokens, -1)
+
+
+def _padding_axis_in_front(lengths: Tensor, tokens: int) -> Tensor:
+    return attention.padding_mask(lengths, tokens)[:, 0][None]
+
+
+def _padding_at_the_front(lengths: Tensor, tokens: int) -> Tensor:
+    return attention.padding_mask(lengths, tokens).flip(-1)
+
+
+def _padding_to_the_longest(lengths: Tensor, tokens: int) -> Tensor:
+    return attention.padding_mask(lengths, int(lengths.max()))
+
+
+def _padding_of_the_first(lengths: Tensor, tokens: int) -> Tensor:
+    return attention.padding_mask(lengths[:1], tokens).repeat(len(lengths), 1, 1)
+
+
+def _padding_the_last_word(lengths: Tensor, tokens: int) -> Tensor:
+    return (torch.arange(tokens, device=lengths.device) == lengths[:, None])[:, None]
+
+
+def _padding_to_be_added(lengths: Tensor, tokens: int) -> Tensor:
+    mask = attention.padding_mask(lengths, tokens)
+    return torch.zeros_like(mask, dtype=torch.float32).masked_fill(~mask, -torch.inf)
+
+
+def _padding_by_numpy(lengths: Tensor, tokens: int) -> np.ndarray:
+    return np.arange(tokens)[None, None, :] < lengths.cpu().numpy()[:, None, None]
 
 
 def _padding_as_numbers(lengths: Tensor, tokens: int) -> Tensor:
@@ -485,15 +684,32 @@ PADDING_MASK = Check(
         "You hid the filling among the queries as well. A query without any key would give 0/0; hide keys only.": (
             _padding_of_both
         ),
+        "Right, but written out for every query. An axis of size one stretches by itself: [batch, 1, tokens].": (
+            _padding_for_every_query
+        ),
+        "The axis of size one stands before the batch. It belongs behind it: [batch, 1, tokens].": (
+            _padding_axis_in_front
+        ),
+        "The filling stands behind the words, not before them: the first places are True.": _padding_at_the_front,
+        "The mask is as wide as the longest sentence. The batch was filled up to `tokens` places.": (
+            _padding_to_the_longest
+        ),
+        "Every sentence got the mask of the first. Each has a length of its own: lengths[:, None].": (
+            _padding_of_the_first
+        ),
+        "Only one place a sentence is True. All places before the length are words: compare with <, not ==.": (
+            _padding_the_last_word
+        ),
+        "This is a mask to add to the scores. Ours is True where a key may be seen, else False.": _padding_to_be_added,
         "These are numbers. A mask is True and False: leave the comparison's result as it is.": _padding_as_numbers,
     },
-    also_right=[_padding_by_loops, _padding_filled_in_place],
+    also_right=[_padding_by_loops, _padding_filled_in_place, _padding_by_numpy],
 )
 
 
 def numbers_of_tokens(seed: int) -> list[Case]:
     """Sentences of one to nine words."""
-    names = {1: "one word", 2: "two words", 3: "three words", 9: "nine words"}
+    names = {3: "three words", 1: "one word", 2: "two words", 9: "nine words"}
     return [Case(name, tokens) for tokens, name in names.items()]
 
 
@@ -527,6 +743,34 @@ def _causal_as_numbers(tokens: int) -> Tensor:
 
 def _causal_to_be_added(tokens: int) -> Tensor:
     return torch.full((tokens, tokens), -torch.inf).triu(1)
+
+
+def _causal_not_at_all(tokens: int) -> Tensor:
+    return torch.ones(tokens, tokens, dtype=torch.bool)
+
+
+def _causal_self_alone(tokens: int) -> Tensor:
+    return torch.eye(tokens, dtype=torch.bool)
+
+
+def _causal_one_back(tokens: int) -> Tensor:
+    return torch.ones(tokens, tokens, dtype=torch.bool).tril().triu(-1)
+
+
+def _causal_from_the_other_corner(tokens: int) -> Tensor:
+    return attention.causal_mask(tokens).flip(0)
+
+
+def _causal_mirrored(tokens: int) -> Tensor:
+    return attention.causal_mask(tokens).flip(1)
+
+
+def _causal_one_larger(tokens: int) -> Tensor:
+    return attention.causal_mask(tokens + 1)
+
+
+def _causal_by_numpy(tokens: int) -> np.ndarray:
+    return np.tril(np.ones((tokens, tokens), dtype=bool))
 
 
 def _causal_by_tril(tokens: int) -> Tensor:
@@ -566,17 +810,25 @@ CAUSAL_MASK = Check(
             _causal_backwards
         ),
         "The mask is upside down: True means “may be seen”.": _causal_upside_down,
+        "Everything may be seen, the future as well. Hide the keys that come after the query.": _causal_not_at_all,
+        "Each word sees itself alone. It may see all words before it as well.": _causal_self_alone,
+        "Each word sees itself and one word before. It may see all words before it.": _causal_one_back,
+        "The triangle stands in another corner: the first row, the first query, should see one key.": (
+            _causal_from_the_other_corner
+        ),
+        "The triangle leans the wrong way: what a word sees begins with the first key, at the left.": _causal_mirrored,
+        "One row and one column too many: places count from 0 to tokens − 1.": _causal_one_larger,
         "These are ones and zeros. A mask is True and False: compare, or end with `.bool()`.": _causal_as_numbers,
         "This is a mask to add to the scores. Ours is True where a key may be seen, else False.": _causal_to_be_added,
     },
-    also_right=[_causal_by_tril, _causal_by_loops, _causal_by_inversion],
+    also_right=[_causal_by_tril, _causal_by_loops, _causal_by_inversion, _causal_by_numpy],
 )
 
 
 LEAST, DRIFT = 0.8, 0.05
 """What “it” must give its animal at least, and how far other words' weights may move."""
 
-STANDS_IN, THING, ALIVE = (hand_made.FEATURES.index(name) for name in ("stands in", "thing", "alive"))
+STANDS_IN, THING, ALIVE, PLACE = (hand_made.FEATURES.index(name) for name in ("stands in", "thing", "alive", "place"))
 
 
 def by_hand(asks: dict[int, float]) -> Tensor:
@@ -601,69 +853,119 @@ def sentences_with_it(seed: int) -> list[Case]:
     return cases
 
 
-def weights_by_hand(w_query: Tensor, words: Tensor, it: int, meant: int) -> dict[str, Tensor]:
-    """Everybody's weights when the keys are the words themselves, and the matrix that made them.
+def weights_by_hand(w_query: Any, words: Tensor, it: int, meant: int) -> dict[str, Any]:
+    """Everybody's weights when the keys are the words themselves, and the matrix that made them; or the problem."""
+    dim = words.shape[-1]
+    try:
+        matrix = torch.as_tensor(w_query, dtype=words.dtype, device=words.device).detach()
+    except (TypeError, ValueError, RuntimeError):
+        what = "a string" if isinstance(w_query, str) else f"a {type(w_query).__name__}"
+        return {"problem": f"w_query should be a matrix of {dim} × {dim} numbers, and it is {what}. {START}"}
+    if matrix.shape != (dim, dim):
+        is_row = matrix.shape == (dim,)
+        form = "a single row" if is_row else "a single number" if not matrix.ndim else f"of shape {tuple(matrix.shape)}"
+        return {"problem": f"w_query should be a matrix of {dim} × {dim}, and it is {form}. {START}"}
+    return {"w_query": matrix, "weights": attention.attention_weights(words @ matrix, words)}
 
-    Raises:
-        ValueError: if the matrix has another shape.
-    """
-    w_query = torch.as_tensor(w_query, dtype=words.dtype, device=words.device).detach()
-    if w_query.shape != (words.shape[-1],) * 2:
-        raise ValueError(f"w_query should be 7 × 7, and its shape is {tuple(w_query.shape)}")
-    return {"w_query": w_query, "weights": attention.attention_weights(words @ w_query, words)}
 
-
+START = "Start with w_query = torch.eye(7), and write into its row for “stands in”."
 UNCHANGED = "“it” still looks for words like itself. What it asks for is the row of “stands in”: write something there."
 SIDEWAYS = "You filled the column of “stands in”. A query is word @ w_query, so what “it” asks for stands in its row."
+ELSEWHERE = (
+    "“it” asks for what it asked for before: you changed other rows. What “it” asks for is the row of “stands in”."
+)
+SILENT = "The row of “stands in” is all zeros, so “it” asks for nothing and shares its attention out evenly."
+NOTHING = "Nobody asks for anything: every entry is zero. Start with torch.eye(7), and fill the row of “stands in”."
+NEGATED = "Every entry has the wrong sign: with all of them turned round, it would do."
 AWAY = "“it” looks away from its animal: the numbers that meet it point the wrong way. Make them positive."
 FAINT = "“it” looks the right way, but faintly. Differences between scores make the weights: use larger numbers."
 ANY_THING = "“it” asks for a thing, and a street is a thing too. Ask for what the animal has and the street has not."
 ANY_LIFE = (
     "“it” asks for what is alive, and “tired” is a little alive as well. Ask for a thing too: only the animal is both."
 )
+A_PLACE = "“it” asks for a place, and finds the street. Ask for what the animal is: a thing, and alive."
 EVERYBODY = "Every word looks for the animal now. Leave the other rows as they are in the identity."
+ALONE = "The row of “stands in” does its job, but the other rows are empty. Start with torch.eye(7), not with zeros."
+LOUD = "Every word's query has grown louder. Leave the other rows as they are in the identity: ones on the diagonal."
 
 
-def does_the_job(got: dict[str, Tensor], want: dict[str, Tensor], case: Case) -> str | None:
+def does_the_job(got: dict[str, Any], want: dict[str, Any], case: Case) -> str | None:
     """None if “it” finds its animal and the other words look where they did, else what is in the way."""
+    if "problem" in got:
+        return got["problem"]
     words, it, meant = case.args
     w_query, weights = got["w_query"], got["weights"]
     if not bool(torch.isfinite(weights).all()):
         return "Some weights are not numbers. Are there infinities in w_query? Numbers around 10 are loud enough."
     plain = weights_by_hand(torch.eye(words.shape[-1]), words, it, meant)["weights"]
     others = torch.arange(len(words), device=words.device) != it
-    asks, rival = (
-        w_query[STANDS_IN],
-        int(weights[it].index_fill(0, torch.tensor(meant, device=words.device), 0).argmax()),
-    )
-    if float((weights - plain)[others].abs().max()) > DRIFT:
-        everybody = bool((weights[others].argmax(dim=-1) == meant).float().mean() > 0.6)
-        return EVERYBODY if everybody else _others_moved(weights, plain, others, case)
-    if float(weights[it, meant]) >= LEAST:
+    moved = float((weights - plain)[others].abs().max()) > DRIFT
+    finds = float(weights[it, meant]) >= LEAST
+    if finds and not moved:
         return None
-    if torch.equal(asks, torch.eye(len(asks)).to(asks)[STANDS_IN]) or not bool(asks.any()):
-        return SIDEWAYS if bool((w_query[[THING, ALIVE], STANDS_IN] != 0).any()) else UNCHANGED
+    return _wrong_rows(w_query) or (
+        _others_moved(w_query, weights, plain, others, finds, case) if moved else _not_found(w_query, weights, case)
+    )
+
+
+def _wrong_rows(w_query: Tensor) -> str | None:
+    """What can be told from the matrix alone: that the row of “stands in” was left as it was, or left empty."""
+    identity = torch.eye(len(w_query)).to(w_query)
+    rest = torch.arange(len(w_query), device=w_query.device) != STANDS_IN
+    row, column = w_query[STANDS_IN], w_query[:, STANDS_IN]
+    if not bool(w_query.any()):
+        return NOTHING
+    if not bool(row[rest].any()) and bool(column[rest].any()):
+        return SIDEWAYS
+    if not bool(row.any()):
+        return SILENT
+    if bool((w_query == identity).all()):
+        return UNCHANGED
+    if bool((row == identity[STANDS_IN]).all()) and not bool((w_query == w_query[0, 0] * identity).all()):
+        return ELSEWHERE
+    return None
+
+
+def _others_moved(w_query: Tensor, weights: Tensor, plain: Tensor, others: Tensor, finds: bool, case: Case) -> str:
+    words, it, meant = case.args
+    if float(w_query.trace()) < 0 and does_the_job(weights_by_hand(-w_query, words, it, meant), {}, case) is None:
+        return NEGATED
+    rest = torch.arange(len(w_query), device=w_query.device) != STANDS_IN
+    if finds and not bool(w_query[rest].any()):
+        return ALONE
+    diagonal = w_query.diagonal()
+    if bool((w_query[rest] == diagonal.diag()[rest]).all()) and bool((diagonal[rest] > 1).all()):
+        return LOUD
+    if bool((weights[others].argmax(dim=-1) == meant).float().mean() > 0.6):
+        return EVERYBODY
+    drift = (weights - plain).abs().amax(dim=-1) * others
+    word = case.label.split()[int(drift.argmax())]
+    return (
+        f"On “{case.label}” other words look elsewhere as well: a weight of “{word}” moved by "
+        f"{float(drift.max()):.2f}, and {DRIFT} is allowed. Change the row of “stands in” only."
+    )
+
+
+def _not_found(w_query: Tensor, weights: Tensor, case: Case) -> str:
+    words, it, meant = case.args
+    asks = w_query[STANDS_IN]
+    share = weights[it].clone()
+    share[meant] = 0
+    rival = int(share.argmax())
     if float(asks @ words[meant]) < 0:
         return AWAY
-    thing, alive = float(asks[THING]) > 0, float(asks[ALIVE]) > 0
-    if thing and not alive and float(words[rival, THING]) > 0:
+    asked = {feature for feature in range(len(asks)) if float(asks[feature]) > 0} - {STANDS_IN}
+    if PLACE in asked and float(words[rival, PLACE]) > 0:
+        return A_PLACE
+    if asked == {THING} and float(words[rival, THING]) > 0:
         return ANY_THING
-    if alive and not thing and float(words[rival, ALIVE]) > 0:
+    if asked == {ALIVE} and float(words[rival, ALIVE]) > 0:
         return ANY_LIFE
-    if thing and alive and int(weights[it].argmax()) == meant:
+    if asked == {THING, ALIVE} and int(weights[it].argmax()) == meant:
         return FAINT
     return (
         f"On “{case.label}” “it” gives {float(weights[it, meant]):.0%} to its animal; {LEAST:.0%} is asked for. "
         f"Most of the rest, {float(weights[it, rival]):.0%}, goes to “{case.label.split()[rival]}”."
-    )
-
-
-def _others_moved(weights: Tensor, plain: Tensor, others: Tensor, case: Case) -> str:
-    moved = (weights - plain).abs().amax(dim=-1) * others
-    word = case.label.split()[int(moved.argmax())]
-    return (
-        f"On “{case.label}” other words look elsewhere as well: a weight of “{word}” moved by "
-        f"{float(moved.max()):.2f}, and {DRIFT} is allowed. Change the row of “stands in” only."
     )
 
 
@@ -688,20 +990,28 @@ W_QUERY = Check(
     ),
     misconceptions={
         UNCHANGED: torch.eye(len(hand_made.FEATURES)),
-        SIDEWAYS: by_hand({}).index_put(
-            (torch.tensor([THING, ALIVE]), torch.tensor([STANDS_IN] * 2)), torch.tensor(10.0)
-        ),
+        SIDEWAYS: by_hand({THING: 10.0, ALIVE: 10.0}).mT.contiguous(),
+        ELSEWHERE: torch.eye(7).index_put((torch.tensor([6, 6]), torch.tensor([THING, ALIVE])), torch.tensor(10.0)),
+        SILENT: by_hand({}),
+        NOTHING: torch.zeros(7, 7),
+        NEGATED: -by_hand({THING: 10.0, ALIVE: 10.0}),
         FAINT: by_hand({THING: 1.0, ALIVE: 1.0}),
         ANY_THING: by_hand({THING: 10.0}),
         ANY_LIFE: by_hand({ALIVE: 10.0}),
+        A_PLACE: by_hand({THING: 10.0, PLACE: 10.0}),
         EVERYBODY: torch.zeros(7, 7).index_fill(1, torch.tensor([THING, ALIVE]), 10.0),
         AWAY: by_hand({THING: -10.0, ALIVE: -10.0}),
+        ALONE: by_hand({THING: 10.0, ALIVE: 10.0}) - by_hand({}),
+        LOUD: by_hand({THING: 10.0, ALIVE: 10.0}) + 9 * by_hand({}),
     },
     also_right=[
         by_hand({THING: 8.0, ALIVE: 12.0, STANDS_IN: 1.0}),
         by_hand({THING: 15.0, ALIVE: 15.0, hand_made.FEATURES.index("glue"): -5.0}),
         by_hand({THING: 20.0, hand_made.FEATURES.index("place"): -15.0, hand_made.FEATURES.index("quality"): -4.0}),
         by_hand({THING: 10.0, ALIVE: 10.0}).double(),
+        nn.Parameter(by_hand({THING: 10.0, ALIVE: 10.0})),
+        by_hand({THING: 10.0, ALIVE: 10.0}).tolist(),
+        by_hand({THING: 10.0, ALIVE: 10.0}).numpy(),
     ],
 )
 
@@ -710,8 +1020,8 @@ def vectors_and_heads(seed: int) -> list[Case]:
     """Sequences of vectors, and numbers of heads."""
     random = torch.Generator().manual_seed(seed)
     return [
+        Case("four sentences of three words, two heads", torch.arange(120.0).reshape(4, 3, 10), 2),
         Case("one word, two heads", torch.arange(4.0).reshape(1, 1, 4), 2),
-        Case("three words, two heads", torch.arange(12.0).reshape(1, 3, 4), 2),
         Case("a batch of two", torch.randn(2, 5, 12, generator=random), 4),
         Case("as many words as heads", torch.randn(2, 4, 8, generator=random), 4),
         Case("one head", torch.randn(2, 3, 6, generator=random), 1),
@@ -752,6 +1062,34 @@ def _split_as_parts(x: Tensor, heads: int) -> Tensor:
     return rearrange(x, "... tokens (heads part) -> ... heads part tokens", heads=heads)
 
 
+def _split_words_among_heads(x: Tensor, heads: int) -> Tensor:
+    return rearrange(x, "... tokens (part heads) -> ... heads tokens part", part=heads)
+
+
+def _split_one_head_alone(x: Tensor, heads: int) -> Tensor:
+    return x[..., None, :, : x.shape[-1] // heads]
+
+
+def _split_as_copies(x: Tensor, heads: int) -> Tensor:
+    return x[..., None, :, :].expand(*x.shape[:-2], heads, *x.shape[-2:])
+
+
+def _split_into_the_batch(x: Tensor, heads: int) -> Tensor:
+    return attention.split_heads(x, heads).flatten(end_dim=1)
+
+
+def _split_backwards(x: Tensor, heads: int) -> Tensor:
+    return torch.stack(x.chunk(heads, dim=-1)[::-1], dim=-3)
+
+
+def _split_by_loops(x: Tensor, heads: int) -> Tensor:
+    part = x.shape[-1] // heads
+    out = x.new_zeros(*x.shape[:-2], heads, x.shape[-2], part)
+    for entry in range(x.shape[-1]):
+        out[..., entry // part, :, entry % part] = x[..., entry]
+    return out
+
+
 def _split_by_cutting(x: Tensor, heads: int) -> Tensor:
     return torch.stack(x.chunk(heads, dim=-1), dim=-3)
 
@@ -764,7 +1102,7 @@ def _split_by_transposing(vectors: Tensor, number: int) -> Tensor:
 SPLIT_HEADS = Check(
     reference=attention.split_heads,
     cases=vectors_and_heads,
-    properties=[first_head_is_the_first_part],
+    properties=[first_head_is_the_first_part, gradient_arrives],
     hints=(
         "Two things happen: the last axis is cut in two, and the axis of the heads moves in front of the words.",
         """
@@ -788,8 +1126,16 @@ SPLIT_HEADS = Check(
             _split_without_moving
         ),
         "The last two axes are swapped: [batch, heads, tokens, part] is asked for.": _split_as_parts,
+        "These are heads of dim / heads pieces: `heads` is how many parts there are, not how long they are. Cut with "
+        "(heads part), heads=heads.": _split_words_among_heads,
+        "Only the first head is there. Cut every vector into all its parts.": _split_one_head_alone,
+        "Each head got a copy of the whole vector. It should get its own part, dim / heads entries.": _split_as_copies,
+        "Heads and sentences melted into one axis. Keep them apart: [batch, heads, tokens, part].": (
+            _split_into_the_batch
+        ),
+        "The heads stand in reverse order: the first head gets the first entries.": _split_backwards,
     },
-    also_right=[_split_by_cutting, _split_by_transposing],
+    also_right=[_split_by_cutting, _split_by_transposing, _split_by_loops],
 )
 
 
@@ -827,6 +1173,30 @@ def _join_along_words(x: Tensor) -> Tensor:
     return rearrange(x, "... heads tokens part -> ... (heads tokens) part")
 
 
+def _join_words_with_parts(x: Tensor) -> Tensor:
+    return x.flatten(start_dim=-2)
+
+
+def _join_the_first_alone(x: Tensor) -> Tensor:
+    return x[..., 0, :, :]
+
+
+def _join_without_melting(x: Tensor) -> Tensor:
+    return x.transpose(-3, -2)
+
+
+def _join_backwards(x: Tensor) -> Tensor:
+    return torch.cat(x.unbind(dim=-3)[::-1], dim=-1)
+
+
+def _join_by_loops(x: Tensor) -> Tensor:
+    batch, heads, tokens, part = x.shape
+    joined = x.new_empty(batch, tokens, heads * part)
+    for head in range(heads):
+        joined[:, :, head * part : (head + 1) * part] = x[:, head]
+    return joined
+
+
 def _join_by_concatenating(x: Tensor) -> Tensor:
     return torch.cat(x.unbind(dim=-3), dim=-1)
 
@@ -838,7 +1208,7 @@ def _join_by_transposing(x: Tensor) -> Tensor:
 JOIN_HEADS = Check(
     reference=attention.join_heads,
     cases=heads_to_join,
-    properties=[nothing_is_lost],
+    properties=[nothing_is_lost, gradient_arrives],
     hints=(
         "It is split_heads read backwards.",
         """
@@ -858,31 +1228,21 @@ JOIN_HEADS = Check(
         ),
         "You added the heads up. Lay their vectors side by side, so that nothing is lost.": _join_by_adding,
         "You averaged the heads. Lay their vectors side by side, so that nothing is lost.": _join_by_averaging,
+        "The words melted into the parts: [batch, heads, tokens × part]. Swap heads and words first; then the last two "
+        "axes are the right ones.": _join_words_with_parts,
+        "Only the first head is there. Lay the vectors of all heads side by side.": _join_the_first_alone,
+        "Heads and words have changed places; now melt the last two axes into one.": _join_without_melting,
+        "The heads stand in reverse order: the first head's entries come first.": _join_backwards,
         "The heads were laid one after the other along the words. Lay them side by side along the last axis.": (
             _join_along_words
         ),
     },
-    also_right=[_join_by_concatenating, _join_by_transposing],
+    also_right=[_join_by_concatenating, _join_by_transposing, _join_by_loops],
 )
 
 
-class _Packed(nn.Module):
-    """Multi-head attention with one projection for queries, keys and values, as many libraries write it."""
-
-    def __init__(self, dim: int, heads: int):
-        super().__init__()
-        self.heads, self.project, self.out = heads, nn.Linear(dim, 3 * dim), nn.Linear(dim, dim)
-
-    def forward(self, x: Tensor, context: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
-        context = x if context is None else context
-        query, (_, key, value) = self.project(x).chunk(3, dim=-1)[0], self.project(context).chunk(3, dim=-1)
-        query, key, value = (attention.split_heads(part, self.heads) for part in (query, key, value))
-        attended = attention.scaled_dot_product(query, key, value, attention.for_all_heads(mask))
-        return self.out(attention.join_heads(attended))
-
-
 class _Written(nn.Module):
-    """Multi-head attention in plain steps, each of which a wrong version below replaces."""
+    """Multi-head attention in plain steps, each of which a version below replaces."""
 
     def __init__(self, dim: int, heads: int):
         super().__init__()
@@ -898,29 +1258,40 @@ class _Written(nn.Module):
     def attend(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
         return attention.scaled_dot_product(query, key, value, mask)
 
+    def project(self, x: Tensor, context: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        return self.q(x), self.k(context), self.v(context)
+
+    def finish(self, attended: Tensor, x: Tensor) -> Tensor:
+        return self.o(attended)
+
     def forward(self, x: Tensor, context: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
-        context = x if context is None else context
-        parts = self.split(self.q(x)), self.split(self.k(context)), self.split(self.v(context))
-        return self.o(self.join(self.attend(*parts, attention.for_all_heads(mask))))
+        query, key, value = map(self.split, self.project(x, x if context is None else context))
+        return self.finish(self.join(self.attend(query, key, value, attention.for_all_heads(mask))), x)
 
 
 class _IgnoresContext(_Written):
-    def forward(self, x: Tensor, context: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
-        return super().forward(x, None, None if context is not None else mask)
+    def project(self, x: Tensor, context: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        return self.q(x), self.k(x), self.v(x)
 
 
 class _AsksFromContext(_Written):
-    def forward(self, x: Tensor, context: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
-        context = x if context is None else context
-        parts = self.split(self.q(context)), self.split(self.k(context)), self.split(self.v(context))
-        return self.o(self.join(self.attend(*parts, None)))
+    def project(self, x: Tensor, context: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        return self.q(context), self.k(context), self.v(context)
 
 
 class _ValuesFromX(_Written):
-    def forward(self, x: Tensor, context: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
-        context = x if context is None else context
-        parts = self.split(self.q(x)), self.split(self.k(context)), self.split(self.v(x))
-        return self.o(self.join(self.attend(*parts, attention.for_all_heads(mask))))
+    def project(self, x: Tensor, context: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        return self.q(x), self.k(context), self.v(x)
+
+
+class _KeysFromX(_Written):
+    def project(self, x: Tensor, context: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        return self.q(x), self.k(x), self.v(context)
+
+
+class _SwapsQueryAndKey(_Written):
+    def attend(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
+        return attention.scaled_dot_product(key, query, value, mask)
 
 
 class _IgnoresMask(_Written):
@@ -928,14 +1299,47 @@ class _IgnoresMask(_Written):
         return attention.scaled_dot_product(query, key, value)
 
 
+class _InvertsMask(_Written):
+    def attend(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
+        return _mask_inverted(query, key, value, mask)
+
+
+class _MasksTooLate(_Written):
+    def attend(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
+        return _mask_after_softmax(query, key, value, mask)
+
+
+class _NeverScales(_Written):
+    def attend(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
+        return _without_scale(query, key, value, mask)
+
+
+class _ScalesTwice(_Written):
+    def attend(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
+        return attention.scaled_dot_product(query / sqrt(query.shape[-1]), key, value, mask)
+
+
 class _ScalesByAllOfDim(_Written):
     def attend(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
         return attention.scaled_dot_product(query / sqrt(self.heads), key, value, mask)
 
 
+class _SoftmaxOverQueries(_Written):
+    def attend(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
+        return _softmax_over_queries(query, key, value, mask)
+
+
 class _OneHead(_Written):
     def split(self, x: Tensor) -> Tensor:
         return attention.split_heads(x, 1)
+
+
+class _NeverSplits(_Written):
+    def split(self, x: Tensor) -> Tensor:
+        return x
+
+    def join(self, x: Tensor) -> Tensor:
+        return x
 
 
 class _SplitsWords(_Written):
@@ -946,6 +1350,11 @@ class _SplitsWords(_Written):
         return _join_by_reshape_alone(x.transpose(-3, -2)).reshape(*x.shape[:-3], x.shape[-2], self.dim)
 
 
+class _JoinsByReshape(_Written):
+    def join(self, x: Tensor) -> Tensor:
+        return x.reshape(*x.shape[:-3], x.shape[-2], self.dim)
+
+
 class _AttendsAcrossHeads(_Written):
     def split(self, x: Tensor) -> Tensor:
         return x.unflatten(-1, (self.heads, -1))
@@ -953,26 +1362,97 @@ class _AttendsAcrossHeads(_Written):
     def join(self, x: Tensor) -> Tensor:
         return x.flatten(start_dim=-2)
 
-    def attend(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
-        return attention.scaled_dot_product(query, key, value)
+
+class _AveragesHeads(_Written):
+    def join(self, x: Tensor) -> Tensor:
+        return x.mean(dim=-3).repeat_interleave(self.heads, dim=-1)
 
 
-class _NoOutputLayer(nn.Module):
+class _LeavesOutputOut(_Written):
+    def finish(self, attended: Tensor, x: Tensor) -> Tensor:
+        return attended
+
+
+class _AddsX(_Written):
+    def finish(self, attended: Tensor, x: Tensor) -> Tensor:
+        return x + self.o(attended)
+
+
+class _NoOutputLayer(_LeavesOutputOut):
+    def __init__(self, dim: int, heads: int):
+        super().__init__(dim, heads)
+        del self.o
+
+
+class _Packed(_Written):
+    """One projection for queries, keys and values, as many libraries write it."""
+
+    def __init__(self, dim: int, heads: int):
+        nn.Module.__init__(self)
+        self.heads, self.qkv, self.o = heads, nn.Linear(dim, 3 * dim), nn.Linear(dim, dim)
+
+    def project(self, x: Tensor, context: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        return self.qkv(x).chunk(3, dim=-1)[0], *self.qkv(context).chunk(3, dim=-1)[1:]
+
+
+class _PackedKeysAndValues(_Written):
+    """Queries alone, keys and values from one projection, heads cut so that each takes every n-th entry; no biases."""
+
+    def __init__(self, dim: int, heads: int):
+        nn.Module.__init__(self)
+        self.heads, self.kv = heads, nn.Linear(dim, 2 * dim, bias=False)
+        self.q, self.o = nn.Linear(dim, dim, bias=False), nn.Linear(dim, dim, bias=False)
+
+    def split(self, x: Tensor) -> Tensor:
+        return _split_interleaved(x, self.heads)
+
+    def project(self, x: Tensor, context: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        return self.q(x), *self.kv(context).chunk(2, dim=-1)
+
+
+class _PackedByHead(_Written):
+    """One projection in which each head's query, key and value stand together."""
+
+    def __init__(self, dim: int, heads: int):
+        nn.Module.__init__(self)
+        self.heads, self.qkv, self.o = heads, nn.Linear(dim, 3 * dim), nn.Linear(dim, dim)
+
+    def forward(self, x: Tensor, context: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+        pattern, context = (
+            "... tokens (heads three part) -> three ... heads tokens part",
+            x if context is None else context,
+        )
+        query = rearrange(self.qkv(x), pattern, heads=self.heads, three=3)[0]
+        _, key, value = rearrange(self.qkv(context), pattern, heads=self.heads, three=3)
+        return self.o(attention.join_heads(self.attend(query, key, value, attention.for_all_heads(mask))))
+
+
+class _Head(nn.Module):
+    """One head with its own small projections."""
+
+    def __init__(self, dim: int, part: int):
+        super().__init__()
+        self.key, self.query, self.value = nn.Linear(dim, part), nn.Linear(dim, part), nn.Linear(dim, part)
+
+    def forward(self, x: Tensor, context: Tensor, mask: Tensor | None) -> Tensor:
+        return attention.scaled_dot_product(self.query(x), self.key(context), self.value(context), mask)
+
+
+class _ListOfHeads(nn.Module):
+    """A list of heads, joined by concatenation."""
+
     def __init__(self, dim: int, heads: int):
         super().__init__()
-        self.heads = heads
-        self.q, self.k, self.v = (nn.Linear(dim, dim) for _ in range(3))
+        self.heads = nn.ModuleList(_Head(dim, dim // heads) for _ in range(heads))
+        self.mix = nn.Linear(dim, dim)
 
     def forward(self, x: Tensor, context: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
         context = x if context is None else context
-        query, key, value = (
-            attention.split_heads(y, self.heads) for y in (self.q(x), self.k(context), self.v(context))
-        )
-        return attention.join_heads(attention.scaled_dot_product(query, key, value, attention.for_all_heads(mask)))
+        return self.mix(torch.cat([head(x, context, mask) for head in self.heads], dim=-1))
 
 
 class _SeveralSmallHeads(nn.Module):
-    """A list of heads, each with its own small projections, joined by concatenation."""
+    """Three lists of small projections."""
 
     def __init__(self, dim: int, heads: int):
         super().__init__()
@@ -991,13 +1471,64 @@ class _SeveralSmallHeads(nn.Module):
         return self.mix(torch.cat(heads, dim=-1))
 
 
+class _FourMatrices(_Written):
+    """One parameter that holds all four matrices, and one that holds their biases."""
+
+    def __init__(self, dim: int, heads: int):
+        nn.Module.__init__(self)
+        self.heads = heads
+        self.w, self.b = nn.Parameter(torch.randn(4, dim, dim) / sqrt(dim)), nn.Parameter(torch.zeros(4, dim))
+
+    def project(self, x: Tensor, context: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        return x @ self.w[0] + self.b[0], context @ self.w[1] + self.b[1], context @ self.w[2] + self.b[2]
+
+    def finish(self, attended: Tensor, x: Tensor) -> Tensor:
+        return attended @ self.w[3] + self.b[3]
+
+
+class _MatrixAHead(nn.Module):
+    """A parameter [3, heads, dim, part] and einsum; the output's matrix is [heads, part, dim]; no biases."""
+
+    def __init__(self, dim: int, heads: int):
+        super().__init__()
+        self.qkv = nn.Parameter(torch.randn(3, heads, dim, dim // heads) / sqrt(dim))
+        self.out = nn.Parameter(torch.randn(heads, dim // heads, dim) / sqrt(dim))
+
+    def forward(self, x: Tensor, context: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+        context = x if context is None else context
+        query, key, value = (
+            torch.einsum("...td,hdp->...htp", y, w) for y, w in zip((x, context, context), self.qkv, strict=True)
+        )
+        attended = attention.scaled_dot_product(query, key, value, attention.for_all_heads(mask))
+        return torch.einsum("...htp,hpd->...td", attended, self.out)
+
+
+class _MatricesOfHeads(nn.Module):
+    """A parameter [heads, dim, part] for each of the three, with biases [heads, 1, part]."""
+
+    def __init__(self, dim: int, heads: int):
+        super().__init__()
+        part = dim // heads
+        self.wq, self.wk, self.wv = (nn.Parameter(torch.randn(heads, dim, part) / sqrt(dim)) for _ in range(3))
+        self.bq, self.bk, self.bv = (nn.Parameter(torch.zeros(heads, 1, part)) for _ in range(3))
+        self.out = nn.Linear(dim, dim)
+
+    def forward(self, x: Tensor, context: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+        x = x.unsqueeze(-3)
+        context = x if context is None else context.unsqueeze(-3)
+        query, key, value = x @ self.wq + self.bq, context @ self.wk + self.bk, context @ self.wv + self.bv
+        mask = mask if mask is None else mask.unsqueeze(-3)
+        return self.out(attention.join_heads(attention.scaled_dot_product(query, key, value, mask)))
+
+
 class _ByPyTorch(nn.Module):
-    """Made in another order, attending with PyTorch's own function."""
+    """Made in another order, attending with PyTorch's own function; keys have no bias."""
 
     def __init__(self, dim: int, heads: int):
         super().__init__()
         self.heads = heads
-        self.last, self.third, self.second, self.first = (nn.Linear(dim, dim) for _ in range(4))
+        self.last, self.third, self.first = (nn.Linear(dim, dim) for _ in range(3))
+        self.second = nn.Linear(dim, dim, bias=False)
 
     def forward(self, x: Tensor, context: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
         seen = x if context is None else context
@@ -1018,23 +1549,25 @@ def sequences_for_a_module(seed: int) -> list[Case]:
 
     lengths = torch.tensor([3, 4])
     return [
-        Case("three words, two heads", draw(1, 3, 4), init=(4, 2)),
-        Case("two words look at two others", draw(1, 2, 4), draw(1, 2, 4), init=(4, 2)),
-        Case("two words look at five others", draw(1, 2, 4), draw(1, 5, 4), init=(4, 2)),
-        Case("four words, only backwards", draw(1, 4, 4), None, attention.causal_mask(4), init=(4, 2)),
+        Case("four sentences of five words, two heads", draw(4, 5, 6), init=(6, 2)),
+        Case("two words look at two others", draw(1, 2, 6), draw(1, 2, 6), init=(6, 2)),
+        Case("two words look at five others", draw(1, 2, 6), draw(1, 5, 6), init=(6, 2)),
+        Case("four words, only backwards", draw(1, 4, 6), None, attention.causal_mask(4), init=(6, 2)),
+        Case("three words, four heads", draw(2, 3, 8), init=(8, 4)),
         Case("a batch, filled up", draw(2, 4, 8), None, attention.padding_mask(lengths, 4), init=(8, 4)),
         Case("a batch looks at other sentences, filled up", draw(2, 3, 8), draw(2, 4, 8),
              attention.padding_mask(lengths, 4), init=(8, 4)),
         Case("one head", draw(2, 3, 6), init=(6, 1)),
-        Case("float64, not contiguous", draw(2, 8, 5, dtype=torch.float64).mT, init=(8, 2)),
+        Case("float64, not contiguous", draw(2, 4, 5, dtype=torch.float64).mT, init=(4, 2)),
     ]  # fmt: skip
 
 
 MULTI_HEAD_ATTENTION = Check(
     kind="module",
     reference=attention.MultiHeadAttention,
-    equivalents=[_Packed, _SeveralSmallHeads],
+    without_bias=True,
     cases=sequences_for_a_module,
+    properties=[modules.agrees_in_training, modules.starts_alive],
     hints=(
         "You have all the parts: four linear layers, split_heads, scaled_dot_product, join_heads. Put them in order.",
         """
@@ -1058,27 +1591,51 @@ MULTI_HEAD_ATTENTION = Check(
             _AsksFromContext
         ),
         "The values come from x. What is looked up is the context: keys and values both come from it.": _ValuesFromX,
+        "The keys come from x. What is looked at is the context: keys and values both come from it.": _KeysFromX,
+        "Query and key have changed places: scaled_dot_product takes the query first.": _SwapsQueryAndKey,
         "The mask is not used. Give it an axis for the heads, mask[..., None, :, :], and hand it on.": _IgnoresMask,
+        "The mask is upside down: True means “may be seen”. Hand it on as it is.": _InvertsMask,
+        "The mask came after the softmax, so the weights no longer sum to one. Leave it to scaled_dot_product.": (
+            _MasksTooLate
+        ),
+        "There is no scale: a score is divided by the root of a head's width. Your scaled_dot_product does it.": (
+            _NeverScales
+        ),
+        "The scores are scaled twice. scaled_dot_product divides by √d already.": _ScalesTwice,
         "The scale is the root of the whole width. Each head works with dim / heads entries: scale after splitting.": (
             _ScalesByAllOfDim
         ),
+        "Softmax ran over the queries. Each query should spread its attention over the keys: the last axis.": (
+            _SoftmaxOverQueries
+        ),
         "All heads work as one: split queries, keys and values before you attend.": _OneHead,
+        "The heads are never split, so there is one softmax for all of them: split_heads before you attend, join_heads "
+        "after.": _NeverSplits,
         "The heads were cut from the words' axis. Use split_heads, which cuts the last one.": _SplitsWords,
+        "The heads were joined by a reshape alone, which mixes up the words. Use join_heads, which moves their axis "
+        "back first.": _JoinsByReshape,
         "The heads attend to each other within one word. Their axis belongs before the words: use split_heads.": (
             _AttendsAcrossHeads
         ),
+        "The heads are averaged. Lay their vectors side by side: join_heads.": _AveragesHeads,
+        "The output layer is made and not used: what the heads found goes through it last.": _LeavesOutputOut,
+        "You added x to the result. That comes with the Transformer's block, in lab 03; here, return what the output "
+        "layer gives.": _AddsX,
         "The last linear layer is missing: it mixes what the heads found.": _NoOutputLayer,
     },
-    also_right=[_Packed, _ByPyTorch, _SeveralSmallHeads],
-)
+    also_right=[
+        _Packed, _PackedKeysAndValues, _PackedByHead, _ListOfHeads, _SeveralSmallHeads, _FourMatrices, _MatrixAHead,
+        _MatricesOfHeads, _ByPyTorch,
+    ],
+)  # fmt: skip
 
 
 def tokens_and_dim(seed: int) -> list[Case]:
     """Lengths and widths."""
     return [
+        Case("three places, eight entries", 3, 8),
         Case("one place, two entries", 1, 2),
         Case("four places, two entries", 4, 2),
-        Case("three places, six entries", 3, 6),
         Case("thirty-two places, sixteen entries", 32, 16),
     ]
 
@@ -1138,6 +1695,60 @@ def _only_sines(tokens: int, dim: int) -> Tensor:
     return _interleave(angle.sin(), angle.sin())
 
 
+def _only_cosines(tokens: int, dim: int) -> Tensor:
+    angle = _angles(tokens, dim)
+    return _interleave(angle.cos(), angle.cos())
+
+
+def _angles_alone(tokens: int, dim: int) -> Tensor:
+    return _interleave(_angles(tokens, dim), _angles(tokens, dim))
+
+
+def _sines_at_half_the_width(tokens: int, dim: int) -> Tensor:
+    return _angles(tokens, dim).sin()
+
+
+def _turned_back(tokens: int, dim: int) -> Tensor:
+    angle = _angles(tokens, dim)
+    return _interleave(-angle.sin(), angle.cos())
+
+
+def _whole_steps(tokens: int, dim: int) -> Tensor:
+    angle = torch.arange(tokens)[:, None] // 10_000 ** (torch.arange(0, dim, 2) / dim)
+    return _interleave(angle.sin(), angle.cos())
+
+
+def _exponent_not_divided(tokens: int, dim: int) -> Tensor:
+    angle = torch.arange(tokens)[:, None] / 10_000.0 ** torch.arange(0, dim, 2)
+    return _interleave(angle.sin(), angle.cos())
+
+
+def _times_for_power(tokens: int, dim: int) -> Tensor:
+    angle = torch.arange(tokens)[:, None] / (10_000 * (torch.arange(0, dim, 2) / dim))
+    return _interleave(angle.sin(), angle.cos())
+
+
+def _exponent_up_to_one(tokens: int, dim: int) -> Tensor:
+    angle = torch.arange(tokens)[:, None] / 10_000 ** (torch.arange(0, dim, 2) / max(dim - 2, 1))
+    return _interleave(angle.sin(), angle.cos())
+
+
+def _base_of_a_thousand(tokens: int, dim: int) -> Tensor:
+    angle = _angles(tokens, dim, base=1_000.0)
+    return _interleave(angle.sin(), angle.cos())
+
+
+def _sinusoidal_by_numpy(tokens: int, dim: int) -> np.ndarray:
+    angle = np.arange(tokens)[:, None] / 10_000 ** (np.arange(0, dim, 2) / dim)
+    return np.stack([np.sin(angle), np.cos(angle)], axis=-1).reshape(tokens, dim)
+
+
+def _sinusoidal_by_phase(tokens: int, dim: int) -> Tensor:
+    column = torch.arange(dim)
+    rate = 10_000 ** (-(column - column % 2) / dim)
+    return (torch.arange(tokens)[:, None] * rate + column % 2 * torch.pi / 2).sin()
+
+
 def _sinusoidal_by_loops(tokens: int, dim: int) -> Tensor:
     table = torch.zeros(tokens, dim)
     for place in range(tokens):
@@ -1191,8 +1802,19 @@ SINUSOIDAL = Check(
         ),
         "The waves get shorter from pair to pair. They should get longer: divide the place by 10000^(…).": _multiplied,
         "Sines only: the odd columns are the cosines of the same angles.": _only_sines,
+        "Cosines only: the even columns are the sines of the same angles.": _only_cosines,
+        "These are the angles. The table holds their sines and cosines.": _angles_alone,
+        "The table has half its columns: each angle gives two, its sine and its cosine.": _sines_at_half_the_width,
+        "The sines have the wrong sign: the hands turn the other way.": _turned_back,
+        "`//` rounds down. The angles are fractions: divide with /.": _whole_steps,
+        "The exponent is not divided by dim, so all pairs but the first stand still: 10000 ** (even column / dim).": (
+            _exponent_not_divided
+        ),
+        "10000 is multiplied where it should be raised to a power: 10000 ** (even column / dim).": (_times_for_power),
+        "The exponent reaches 1 at the last pair. Even column / dim stays just below.": _exponent_up_to_one,
+        "The base is 1,000 where the formula has 10,000.": _base_of_a_thousand,
     },
-    also_right=[_sinusoidal_by_loops, _sinusoidal_by_logarithms],
+    also_right=[_sinusoidal_by_loops, _sinusoidal_by_logarithms, _sinusoidal_by_numpy, _sinusoidal_by_phase],
 )
 
 

@@ -1,15 +1,19 @@
-"""Comparing two modules by what they compute with the same parameters, whatever the parameters are called.
+"""Comparing two modules by what they compute with the same parameters, whatever their layout.
 
-The parameters of one module are poured into the other in every arrangement that fits: parameters of one sub-module stay
-together, same shapes may swap, and a raw matrix may stand transposed. One arrangement that gives the same outputs is
-enough: the learner's names, order of creation and layout do not matter.
+One layer for queries, keys and values or three, a list of small heads, one raw matrix, interleaved heads: all of these
+hold the same numbers in another order. So the two modules' *numbers* are paired, not their layers. A number is known by
+its gradient: with every parameter at one value, numbers that play different parts have different gradients. Numbers
+that still look alike share a colour, each colour gets a value of its own, and the gradients are taken anew, until all
+colours are told apart; where two numbers are truly interchangeable, as two heads are, one is singled out by hand. (This
+is colour refinement, as used for telling graphs apart: Weisfeiler and Leman 1968.)
 """
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -18,28 +22,33 @@ from torch import Tensor, nn
 if TYPE_CHECKING:
     from squint.checks.engine import Case
 
-MOST = 20_000
-"""Arrangements tried at the most."""
+PATIENCE = 600
+"""Rounds of gradients that one search may take; a right answer of the course's sizes needs fewer than a hundred."""
 
-Slot = tuple[Tensor, bool]
-"""A parameter, and whether it may stand transposed (a raw matrix may; a Linear's weight has one layout)."""
+WRITTEN = 0.5
+"""The size of the numbers that parameters are given, with a sign at random."""
 
 
-def build(cls: type, case: Case) -> Any:
+class OutOfPatience(Exception):
+    """The search was cut short: nothing is known about what it was looking for."""
+
+
+def build(cls: type, case: Case, redraw: bool = True) -> Any:
     """A module made as the case asks, its parameters drawn at random; or the exception that making it raised.
 
     The draw replaces the module's own initialisation: zeros would hide a parameter that is used in the wrong place.
     """
     try:
         with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
             module = cls(*case.init)
             generator = torch.Generator().manual_seed(1)
             example = next((a for a in case.args if isinstance(a, Tensor) and a.is_floating_point()), None)
             if example is not None:
                 module = module.to(device=example.device, dtype=example.dtype)
             with torch.no_grad():
-                for parameter in module.parameters():
-                    draw = torch.randn(parameter.shape, generator=generator) * 0.5
+                for parameter in module.parameters() if redraw else ():
+                    draw = torch.randn(parameter.shape, generator=generator) * WRITTEN
                     parameter.copy_(draw.to(parameter))
         return module.eval()
     except (KeyboardInterrupt, MemoryError):
@@ -48,116 +57,265 @@ def build(cls: type, case: Case) -> Any:
         return error
 
 
-def count_message(module: nn.Module, classes: tuple[type, ...], case: Case) -> str | None:
+def count_message(module: nn.Module, classes: tuple[type, ...], case: Case, without_bias: bool = False) -> str | None:
     """A sentence if the module holds another number of parameters than each of the right classes, else None."""
-    mine = sum(p.numel() for p in module.parameters())
-    right = [sum(p.numel() for p in build(c, case).parameters()) for c in classes]
-    if mine in right:
+    mine = size(module)
+    right = [build(c, case) for c in classes]
+    if any(list(_without(r, size(r) - mine, without_bias)) for r in right):
         return None
     if mine == 0:
-        return "Your module has no parameters: make them in __init__ (nn.Linear, nn.Parameter) and keep them on self."
+        return (
+            "Your module has no parameters: make them in __init__ (nn.Linear, nn.Parameter) and keep them on self. A "
+            "plain list hides them: use nn.ModuleList."
+        )
     return (
-        f"With {case.init}, your module holds {mine} numbers in its parameters, expected {right[0]}. "
+        f"With {case.init}, your module holds {mine} numbers in its parameters, expected {size(right[0])}. "
         "Look for a layer that is missing, of another size, or with a bias where none belongs."
     )
 
 
-def arrangements(source: nn.Module, target: nn.Module, case: Case) -> Iterator[None]:
-    """Pour `source`'s parameters into `target`, once for every arrangement that fits; yields after each.
+def gradient_message(module: nn.Module, case: Case) -> str | None:
+    """A sentence if a parameter changes the output and gets no gradient, or changes nothing at all; else None."""
+    before = _output(module, case)
+    if before is None or not before.ndim:
+        return None
+    # A key's bias has no effect, and rightly so: only what is larger than a bias is looked at.
+    matrices = [(name, p) for name, p in module.named_parameters() if p.numel() > before.shape[-1]]
+    gradients: Sequence[Tensor | None] = [None] * len(matrices)
+    with contextlib.suppress(RuntimeError):
+        gradients = torch.autograd.grad(before.sum(), [p for _, p in matrices], allow_unused=True)
+    for (name, parameter), gradient in zip(matrices, gradients, strict=True):
+        used = _has_effect(parameter, module, case, before)
+        if used and gradient is None:
+            return f"The output depends on `{name}`, but no gradient comes back to it, so it could never learn. {STAY}"
+        if not used:
+            return f"`{name}` is made in __init__ and has no effect: whatever it holds, `forward` returns the same."
+    return None
 
-    Where both are laid out alike, whole sub-modules change places. Else each parameter moves by itself, the matrices
-    first: with all vectors at one value, which of them goes where makes no difference, so matrices that do not give the
-    same output on `case` then are passed over.
+
+STAY = "Stay in torch: without numpy, .detach(), .data, .item(), .tolist() or torch.no_grad()."
+"""What to do where a gradient gets lost."""
+
+NO_GRADIENT = f"The output is right, but no gradient comes back to the inputs, and a cell further down needs it. {STAY}"
+"""Said of a function or a module that breaks the chain."""
+
+
+def pour(source: nn.Module, target: nn.Module, cases: Sequence[Case], without_bias: bool = False) -> bool:
+    """Give `target` the numbers of `source` in an order that makes both compute the same; False if there is none.
+
+    With `without_bias`, some of the target's biases may stay out: they are set to zero.
+
+    Raises:
+        OutOfPatience: if the search was cut short.
     """
-    mine, theirs = _units(source), _units(target)
-    if sorted(sorted(map(_shape, unit)) for unit in mine) == sorted(sorted(map(_shape, unit)) for unit in theirs):
-        for pairs in itertools.islice(_assign(mine, theirs), MOST):
-            _pour(pairs)
-            yield
-        return
-    plain = _with_flat_vectors(source)
-    wanted = _output(plain, case)
-    for matrices in itertools.islice(_assign(_alone(_units(plain), 2), _alone(theirs, 2)), MOST):
-        _with_flat_vectors(target, copy_first=False)
-        _pour(matrices)
-        got = _output(target, case)
-        if got.shape != wanted.shape or not torch.allclose(got, wanted, rtol=1e-3, atol=1e-4):
+    cut_short = False
+    for left_out in _without(target, size(target) - size(source), without_bias):
+        theirs = [p for p in target.parameters() if not any(p is b for b in left_out)]
+        mine = list(source.parameters())
+        try:
+            pairs = _pair(_Probe(source, mine, cases), _Probe(target, theirs, cases, left_out))
+        except OutOfPatience:
+            cut_short = True
             continue
-        for vectors in itertools.islice(_assign(_alone(mine, 1), _alone(theirs, 1)), MOST):
-            _pour(vectors)
-            yield
+        if pairs is not None:
+            with torch.no_grad():
+                numbers = torch.nn.utils.parameters_to_vector(mine)
+                poured = torch.empty_like(numbers)
+                poured[pairs[1].argsort(stable=True)] = numbers[pairs[0].argsort(stable=True)]
+                torch.nn.utils.vector_to_parameters(poured, theirs)
+                for bias in left_out:
+                    bias.zero_()
+            return True
+    if cut_short:
+        raise OutOfPatience
+    return False
 
 
-def _pour(pairs: list[tuple[Tensor, Tensor, bool]]) -> None:
-    with torch.no_grad():
-        for mine, theirs, transposed in pairs:
-            theirs.copy_(mine.mT if transposed else mine)
+def size(module: nn.Module) -> int:
+    """How many numbers a module's parameters hold."""
+    return sum(p.numel() for p in module.parameters())
 
 
-def _with_flat_vectors(module: nn.Module, copy_first: bool = True) -> nn.Module:
-    """The module, or a copy of it, with every parameter of fewer than two axes set to one value."""
-    module = copy.deepcopy(module) if copy_first else module
-    with torch.no_grad():
-        for parameter in module.parameters():
-            if parameter.ndim < 2:
-                parameter.fill_(0.3)
-    return module
+def _without(module: nn.Module, surplus: int, allowed: bool) -> Iterator[tuple[nn.Parameter, ...]]:
+    """The biases that could be left out so that `surplus` numbers fewer remain: nothing, if there is no surplus."""
+    if surplus == 0:
+        yield ()
+    elif allowed and surplus > 0:
+        biases = [m.bias for m in module.modules() if isinstance(m, nn.Linear) and m.bias is not None]
+        for number in range(1, len(biases) + 1):
+            for chosen in itertools.combinations(biases, number):
+                if sum(b.numel() for b in chosen) == surplus:
+                    yield chosen
 
 
-def _output(module: nn.Module, case: Case) -> Tensor:
-    """The first tensor that the module returns; NaN where it raises or returns none, which equals nothing."""
-    try:
+class _Probe:
+    """A copy of a module in double precision, asked for its output and its gradients with chosen numbers inside."""
+
+    def __init__(
+        self, module: nn.Module, parameters: list[nn.Parameter], cases: Sequence[Case], zero: tuple = ()
+    ) -> None:
+        names = {id(p): name for name, p in module.named_parameters()}
+        # Metal has no double precision, and the processor has.
+        on_metal = any(p.device.type == "mps" for p in parameters)
+        self.device = torch.device("cpu") if on_metal else parameters[0].device
+        self.module = copy.deepcopy(module).to(self.device).double()
+        mine = dict(self.module.named_parameters())
+        self.parameters = [mine[names[id(p)]] for p in parameters]
+        self.cases = [[self._moved(a) for a in case.args] for case in cases]
+        self.kwargs = [{k: self._moved(v) for k, v in case.kwargs.items()} for case in cases]
         with torch.no_grad():
-            value = module(*case.args, **case.kwargs)
+            for p in zero:
+                mine[names[id(p)]].zero_()
+        self.numbers = sum(p.numel() for p in self.parameters)
+        self.alive = torch.zeros(self.numbers, dtype=torch.bool)
+
+    def _moved(self, value: Any) -> Any:
+        if not isinstance(value, Tensor):
+            return value
+        value = value.to(self.device)
+        return value.double() if value.is_floating_point() else value
+
+    def __call__(self, values: Tensor) -> tuple[Tensor, Tensor] | None:
+        """A weighted sum of everything that the module returns, and its gradient; None where it cannot be had."""
+        total = torch.zeros((), dtype=torch.float64)
+        random = torch.Generator().manual_seed(2)
+        with torch.no_grad():
+            torch.nn.utils.vector_to_parameters(values.to(self.device), self.parameters)
+        try:
+            for args, kwargs in zip(self.cases, self.kwargs, strict=True):
+                output = _tensor(self.module(*args, **kwargs))
+                total = total + (output.cpu() * torch.randn(output.shape, generator=random, dtype=torch.float64)).sum()
+            gradients = torch.autograd.grad(total, self.parameters, allow_unused=True)
+        except Exception:
+            return None
+        parts = [torch.zeros_like(p) if g is None else g for p, g in zip(self.parameters, gradients, strict=True)]
+        gradient = torch.cat([g.flatten() for g in parts]).cpu()
+        if not (bool(torch.isfinite(total)) and bool(torch.isfinite(gradient).all())):
+            return None
+        self.alive |= gradient.abs() > 1e-12 * gradient.abs().max()
+        return total.detach(), gradient
+
+
+def _pair(mine: _Probe, theirs: _Probe) -> Tensor | None:
+    """A colour for each number of both modules, [2, numbers], each colour once in both; None if there is no such."""
+    rounds = itertools.count()
+
+    def refine(colours: Tensor) -> Tensor | None:
+        """Tell apart all colours that gradients tell apart; None where the modules turn out to differ."""
+        while True:
+            this_round = next(rounds)
+            if this_round >= PATIENCE:
+                raise OutOfPatience
+            values = _values(int(colours.max()) + 1, this_round)
+            got, want = mine(values[colours[0]]), theirs(values[colours[1]])
+            if got is None or want is None or not torch.allclose(got[0], want[0], rtol=1e-6, atol=1e-8):
+                return None
+            finer = _split(colours, torch.stack([got[1], want[1]]))
+            if not torch.equal(finer[0].sort().values, finer[1].sort().values):
+                return None
+            if finer.max() == colours.max():
+                return finer
+            colours = finer
+
+    def search(colours: Tensor) -> Tensor | None:
+        refined = refine(colours)
+        if refined is None:
+            return None
+        counts = torch.bincount(refined[0], weights=mine.alive.double())
+        if not bool((counts > 1).any()):
+            return refined
+        # The smallest group first: with two of a kind, at most two ways are tried.
+        tied = int(torch.where(counts > 1, counts, torch.inf).argmin())
+        one = int((refined[0] == tied).nonzero()[0])
+        for other in (refined[1] == tied).nonzero().flatten().tolist():
+            singled_out = refined.clone()
+            singled_out[0, one] = singled_out[1, other] = int(refined.max()) + 1
+            found = search(singled_out)
+            if found is not None:
+                return found
+        return None
+
+    return search(torch.zeros(2, mine.numbers, dtype=torch.long))
+
+
+def _values(colours: int, this_round: int) -> Tensor:
+    """A number for each colour: none is near zero, where different parts would look alike."""
+    random = torch.Generator().manual_seed(this_round)
+    size = WRITTEN * (0.6 + 0.8 * torch.rand(colours, generator=random, dtype=torch.float64))
+    return size * torch.where(torch.rand(colours, generator=random) < 0.5, -1.0, 1.0)
+
+
+def _split(colours: Tensor, gradients: Tensor) -> Tensor:
+    """Colours that are equal where colour and gradient are. Gradients that rounding could part count as equal."""
+    ordered, order = gradients.flatten().sort()
+    gap = 1e-7 * gradients.abs().max() + 1e-300
+    group = torch.zeros(ordered.numel(), dtype=torch.long)
+    group[1:] = (ordered.diff() > gap).cumsum(dim=0)
+    groups = torch.empty_like(group)
+    groups[order] = group
+    _, finer = torch.stack([colours.flatten(), groups]).unique(dim=1, return_inverse=True)
+    return finer.view_as(colours)
+
+
+def _has_effect(parameter: nn.Parameter, module: nn.Module, case: Case, before: Tensor) -> bool:
+    """Whether another value of a parameter changes the output."""
+    kept = parameter.detach().clone()
+    with torch.no_grad():
+        parameter.add_(torch.randn(parameter.shape, generator=torch.Generator().manual_seed(3)).to(parameter))
+        after = _output(module, case)
+        parameter.copy_(kept)
+    return after is None or after.shape != before.shape or not torch.allclose(after, before, rtol=1e-4, atol=1e-5)
+
+
+def _output(module: nn.Module, case: Case) -> Tensor | None:
+    try:
+        return _tensor(module(*case.args, **case.kwargs))
     except Exception:
-        value = None
+        return None
+
+
+def _tensor(value: Any) -> Tensor:
+    """The first tensor that a module returns."""
     value = value[0] if isinstance(value, tuple | list) and value else value
-    return value.double() if isinstance(value, Tensor) else torch.tensor(torch.nan, dtype=torch.float64)
+    if not isinstance(value, Tensor):
+        raise TypeError(type(value).__name__)
+    return value
 
 
-def _alone(units: list[list[Slot]], axes: int) -> list[list[Slot]]:
-    """Each parameter as a unit of its own: the matrices (`axes` = 2 and more), or the vectors (1 and fewer)."""
-    return [[slot] for unit in units for slot in unit if (slot[0].ndim >= 2) == (axes >= 2)]
+def agrees_in_training(cls: Callable, case: Case) -> str | None:
+    """what it returns in training is what it returns in evaluation"""
+    if not isinstance(cls, type):
+        return None
+    module = build(cls, case)
+    with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        quiet = _tensor(module(*case.args, **case.kwargs))
+        loud = [_tensor(module.train()(*case.args, **case.kwargs)) for _ in range(2)]
+    if all(torch.allclose(quiet, one, rtol=1e-4, atol=1e-5) for one in loud):
+        return None
+    return (
+        "In training mode it returns something else than in evaluation, or something else at every call. Is there a "
+        "dropout or a batch norm? Leave it out here: the cells below compare outputs."
+    )
 
 
-def _units(module: nn.Module) -> list[list[Slot]]:
-    """Parameters, grouped by the sub-module that owns them."""
-    units = []
-    for owner in module.modules():
-        raw = not isinstance(owner, nn.Linear)
-        slots: list[Slot] = [(p, raw and p.ndim == 2) for p in owner.parameters(recurse=False)]
-        if slots:
-            units.append(slots)
-    return units
-
-
-def _shape(slot: Slot) -> tuple[int, ...]:
-    return tuple(sorted(slot[0].shape))
-
-
-def _assign(mine: list[list[Slot]], theirs: list[list[Slot]]) -> Iterator[list[tuple[Tensor, Tensor, bool]]]:
-    if not theirs:
-        if not mine:
-            yield []
-        return
-    first, rest = theirs[0], theirs[1:]
-    for i, unit in enumerate(mine):
-        for pairs in _pair_up(unit, first):
-            for others in _assign(mine[:i] + mine[i + 1 :], rest):
-                yield pairs + others
-
-
-def _pair_up(mine: list[Slot], theirs: list[Slot]) -> Iterator[list[tuple[Tensor, Tensor, bool]]]:
-    if len(mine) != len(theirs):
-        return
-    for order in itertools.permutations(mine):
-        choices = [_fits(a, b) for a, b in zip(order, theirs, strict=True)]
-        yield from ([*pairs] for pairs in itertools.product(*choices))
-
-
-def _fits(mine: Slot, theirs: Slot) -> list[tuple[Tensor, Tensor, bool]]:
-    (a, a_raw), (b, b_raw) = mine, theirs
-    fits = [(a, b, False)] if a.shape == b.shape else []
-    if a.ndim == 2 and (a_raw or b_raw) and a.mT.shape == b.shape:
-        fits.append((a, b, True))
-    return fits
+def starts_alive(cls: Callable, case: Case) -> str | None:
+    """as it is made, the module's output depends on what goes in, and a gradient comes back"""
+    module = build(cls, case, redraw=False)  # type: ignore[arg-type]
+    inputs = [a.requires_grad_() for a in case.args if isinstance(a, Tensor) and a.is_floating_point()]
+    output = _tensor(module(*case.args, **case.kwargs))
+    if not bool(torch.isfinite(output).all()):
+        return (
+            "As it is made, your module returns numbers that are not finite. nn.Parameter(torch.empty(…)) holds "
+            "whatever was in memory: draw the numbers with torch.randn, and divide by the root of the width."
+        )
+    gradients = (
+        torch.autograd.grad(output.square().sum(), inputs, allow_unused=True) if output.requires_grad else [None]
+    )
+    if any(g is None for g in gradients):
+        return NO_GRADIENT
+    if bool((gradients[0] == 0).all()):  # type: ignore[union-attr]
+        return (
+            "As it is made, your module returns the same whatever goes in: its parameters start at zero, and would "
+            "stay there. Draw them with torch.randn, and divide by the root of the width."
+        )
+    return None

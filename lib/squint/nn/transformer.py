@@ -141,7 +141,7 @@ class Past:
         first, self.nodes = self.nodes, self.nodes + key.shape[2]
         if self.nodes > self.key.shape[2]:
             # Twice the room each time: then all copying together is no more than the nodes themselves.
-            more = key.new_empty(*key.shape[:2], self.nodes, key.shape[3])
+            more = key.new_empty(*key.shape[:2], max(first, 16 * key.shape[2]), key.shape[3])
             self.key, self.value = cat([self.key, more], dim=2), cat([self.value, more], dim=2)
         self.key[:, :, first : self.nodes], self.value[:, :, first : self.nodes] = key, value
         return self.key[:, :, : self.nodes], self.value[:, :, : self.nodes]
@@ -160,18 +160,6 @@ class Past:
         for name in ("memory_key", "memory_value", "key", "value"):
             setattr(fewer, name, getattr(self, name)[sentences])
         return fewer
-
-
-def attend_to(
-    attention: MultiHeadAttention,
-    x: Float[Tensor, "*batch queries dim"],
-    key: Float[Tensor, "*batch heads keys part"],
-    value: Float[Tensor, "*batch heads keys part"],
-    mask: Bool[Tensor, "..."] | None = None,
-) -> Float[Tensor, "*batch queries dim"]:
-    """What `attention` gives for keys and values that were computed before."""
-    query = split_heads(attention.to_query(x), attention.heads)
-    return attention.to_output(join_heads(attention.attention(query, key, value, for_all_heads(mask))))
 
 
 # Blocks
@@ -278,13 +266,14 @@ class DecoderBlock(nn.Module):
         The beams of a sentence look at the same nodes, of which only their `own` are shown to each, and at the same
         memory. So they count as its tokens, and keys and values stand in memory once, however many beams there are.
         """
-        query, key, value = self.attention.project(self.attention_residual.before(x))
         # So few queries are too little work for a fused kernel to pay.
+        query, key, value = self.attention.project(self.attention_residual.before(x))
         attended = scaled_dot_product(query, *past.remember(key, value), for_all_heads(own))
         x = self.attention_residual.after(x, self.attention.to_output(join_heads(attended)))
-        seen = self.cross_attention_residual.before(x)
-        change = attend_to(self.cross_attention, seen, past.memory_key, past.memory_value, memory_mask[:, None, :])
-        x = self.cross_attention_residual.after(x, change)
+        query = self.cross_attention.to_query(self.cross_attention_residual.before(x))
+        query = split_heads(query, self.cross_attention.heads)
+        attended = scaled_dot_product(query, past.memory_key, past.memory_value, memory_mask[:, None, None, :])
+        x = self.cross_attention_residual.after(x, self.cross_attention.to_output(join_heads(attended)))
         return self.feed_forward_residual.after(x, self.feed_forward(self.feed_forward_residual.before(x)))
 
 

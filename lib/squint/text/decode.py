@@ -199,7 +199,7 @@ class _Beam:
         """The likeliest continuations, best first, the greedy one before all: parents, tokens, log-probabilities."""
         widest = int(self.room.max())
         # The best of all are among the best of each: two small searches instead of one over beams × vocabulary.
-        each, token = log_probabilities.topk(min(widest, log_probabilities.shape[2]), dim=2)
+        each, token = _best(log_probabilities, min(widest, log_probabilities.shape[2]))
         total = (self.total[:, :, None] + each).flatten(1)
         priority = total.clone()
         priority[:, 0].masked_fill_(self.greedy, torch.inf)
@@ -235,6 +235,18 @@ class _Beam:
         all_stay = len(rows) == len(self.sentence)
         self.sentence, self.room, self.greedy = self.sentence[rows], self.room[rows], self.greedy[rows]
         return None if all_stay else rows, parents[rows].gather(1, order)
+
+
+def _best(scores: Float[Tensor, "*rows n"], k: int) -> tuple[Tensor, Tensor]:
+    """The same as `scores.topk(k)`, sooner for long rows: the k best lie in the k slices whose best are the highest."""
+    slices = 64
+    if scores.shape[-1] % slices or k >= slices:
+        return scores.topk(k)
+    sliced = scores.unflatten(-1, (slices, -1))
+    place = sliced.amax(dim=-1).topk(k).indices
+    best, inside = sliced.gather(-2, place[..., None].expand(*place.shape, sliced.shape[-1])).flatten(-2).topk(k)
+    size = sliced.shape[-1]
+    return best, place.gather(-1, inside // size) * size + inside % size
 
 
 def _taken(tokens: Int[Tensor, "rows beams length"], places: Int[Tensor, "rows new"]) -> Int[Tensor, "rows new length"]:

@@ -57,6 +57,28 @@ def head_view(
     return offline(drawn.data, f"bertviz head view, layer {layer}: {sizes(attention)}", LEAST["head"])
 
 
+def translation_view(
+    cross_attention: Float[Tensor, "layers heads target source"],
+    source: list[str],
+    target: list[str],
+    layer: int = 0,
+    heads: list[int] | None = None,
+) -> View:
+    """Lines from each token of the target (left) to those of the source (right) that it attends to.
+
+    `target[i]` names row i, so for alignment give the tokens that are *said* there, not those that were seen.
+    """
+    from bertviz.head_view import head_view as draw
+
+    drawn = draw(
+        cross_attention=as_layers(cross_attention), encoder_tokens=list(source), decoder_tokens=list(target),
+        layer=layer, heads=heads, html_action="return",
+    )  # fmt: skip
+    layers, count, rows, columns = cross_attention.shape
+    size = f"{layers} layers × {count} heads, {rows} tokens look at {columns}"
+    return offline(drawn.data, f"bertviz head view of cross-attention, layer {layer}: {size}", LEAST["head"])
+
+
 def model_view(attention: Float[Tensor, "layers heads tokens tokens"], tokens: list[str]) -> View:
     """All layers (rows) and heads (columns) at once, small; click one to enlarge it."""
     from bertviz.model_view import model_view as draw
@@ -126,8 +148,8 @@ def rounded(x: Tensor) -> Tensor:
     return x.detach().double().cpu().round(decimals=DIGITS)
 
 
-def as_layers(attention: Float[Tensor, "layers heads tokens tokens"]) -> list[Tensor]:
-    """One `1 heads tokens tokens` a layer, which is what bertviz takes."""
+def as_layers(attention: Float[Tensor, "layers heads queries keys"]) -> list[Tensor]:
+    """One `1 heads queries keys` a layer, which is what bertviz takes."""
     return list(rounded(attention)[:, None])
 
 

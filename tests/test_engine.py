@@ -154,6 +154,14 @@ def test_an_endless_loop_is_stopped(monkeypatch):
 
     start = time.monotonic()
     assert verdict(endless).verdict == "timeout"
+
+    def endless_without_gradients(*args, **kwargs):
+        with torch.no_grad():
+            while True:
+                pass
+
+    assert verdict(endless_without_gradients).verdict == "timeout"
+    assert torch.is_grad_enabled()
     assert time.monotonic() - start < 5
 
 

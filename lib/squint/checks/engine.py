@@ -151,7 +151,8 @@ def judge(check: Check, answer: Any, seed: int = 0, device: torch.device | None 
     if wrong_kind:
         return Verdict("failed", wrong_kind)
     try:
-        with _quiet(), _time_limit(TIME_LIMIT):
+        # A time-out may leave an answer's `with torch.no_grad()` without its end: gradients are on again afterwards.
+        with torch.set_grad_enabled(torch.is_grad_enabled()), _quiet(), _time_limit(TIME_LIMIT):
             return _judge(check, answer, [_on_device(case, device) for case in check.cases(seed)])
     except _OutOfTime:
         hint = f"It was still running after {TIME_LIMIT:.0f} seconds. Is there a loop that never ends?"

@@ -38,6 +38,10 @@ def _where(case: Case) -> str:
 
 def _a_tensor(got: Any, want: Tensor, case: Case) -> str | None:
     """The usual comparison, but for a tensor only: the cells below index with it, or multiply it."""
+    if isinstance(got, torch.return_types.topk | torch.return_types.sort):
+        return (
+            f"{_where(case)}topk and sort give two tensors, values and indices: return one of them, such as .indices."
+        )
     if not isinstance(got, Tensor):
         return f"{_where(case)}expected a tensor, which the cells below can use, and got a {type(got).__name__}."
     message = compare.difference(got, want, RTOL, ATOL)
@@ -53,7 +57,9 @@ def _some_ids(got: Any, want: Tensor, case: Case) -> str | None:
             )
         if got.is_floating_point():
             kind = str(got.dtype).removeprefix("torch.")
-            return f"{_where(case)}ids are integers, and you returned {kind}: give dtype=torch.long."
+            whole = torch.equal(got, got.round())
+            cure = "give dtype=torch.long" if whole else "are these the scores? topk gives values and indices"
+            return f"{_where(case)}ids are integers, and you returned {kind}: {cure}."
     return _a_tensor(got, want, case)
 
 
@@ -116,7 +122,6 @@ one_hot = Check(
     compare=_same_and_floating,
     properties=[_rows_sum_to_one, _picks_rows],
     misconceptions={
-        WRONG_TYPE: lambda ids, size: F.one_hot(ids, size),
         "Rows and columns are swapped. Each word of the sentence is a row, each word of the vocabulary a column.": (
             lambda ids, size: word2vec.one_hot(ids, size).T
         ),
@@ -127,8 +132,20 @@ one_hot = Check(
             ids[:, None] >= torch.arange(size, device=ids.device)
         ).float(),
         "All words went into one row. Each word of the sentence has a row of its own.": lambda ids, size: (
-            word2vec.one_hot(ids, size).sum(0)
+            word2vec.one_hot(ids, size).sum(0).clamp(max=1)
         ),
+        "Every row has a one for each word of the sentence. Row i has a single one, in column ids[i].": (
+            lambda ids, size: word2vec.one_hot(ids, size).sum(0).clamp(max=1).repeat(len(ids), 1)
+        ),
+        "Ones and zeros are swapped: a word's own column is one, all others are zero.": lambda ids, size: (
+            1 - word2vec.one_hot(ids, size)
+        ),
+        "The id itself stands where a one should stand.": lambda ids, size: word2vec.one_hot(ids, size) * ids[:, None],
+        "The rows are sorted by id. Keep the order of the sentence: row i belongs to its word i.": lambda ids, size: (
+            word2vec.one_hot(ids.sort().values, size)
+        ),
+        "Each different word has one row in yours. The sentence has a row for each of its words, and a word that comes "
+        "twice has two.": lambda ids, size: word2vec.one_hot(ids.unique(), size),
     },
     hints=(
         "Start from a matrix of zeros: how many rows, how many columns? Where does the one of row i go?",
@@ -158,19 +175,19 @@ def _embed_cases(seed: int) -> list[Case]:
         Case("a batch of sentences", whole(0, 20, 3, 7), normal(20, 5)),
         Case("a table stored the other way round in memory", whole(0, 6, 4), normal(5, 6).T),
         Case("float64", whole(0, 8, 2, 2), normal(8, 3).double()),
-        Case("no words at all", _ids(), normal(5, 3)),
     ]
 
 
 def _gradient_reaches_used_rows(embed: Callable, case: Case) -> str | None:
     """The gradient of a row is how often its word comes."""
     ids, table = case.args
-    if ids.numel() == 0:
-        return None
     table = table.detach().clone().requires_grad_()
     out = embed(ids, table)
     if not out.requires_grad:
-        return "No gradient reaches the table: it could not be trained. Use torch throughout, no .item(), no .detach()."
+        return (
+            "The rows are right, but no gradient reaches the table: it could not be trained. Use torch throughout, "
+            "no numpy, no .item(), no .detach()."
+        )
     out.sum().backward()
     counts = torch.bincount(ids.flatten(), minlength=len(table)).to(table.dtype)
     assert table.grad is not None
@@ -191,6 +208,9 @@ embed = Check(
     misconceptions={
         "You took columns of the table. A word's vector is a row: the first index.": lambda ids, table: table[:, ids],
         "You added the words' vectors up. Each word keeps its own.": lambda ids, table: table[ids].sum(-2),
+        "You made the vectors unit vectors. A lookup copies the rows as they are.": lambda ids, table: F.normalize(
+            table[ids], dim=-1
+        ),
         "You averaged the words' vectors. Each word keeps its own.": lambda ids, table: table[ids].mean(-2),
         "You looked one row too far up: ids count from 0, so the vector of word i is row i.": lambda ids, table: table[
             ids - 1
@@ -237,7 +257,7 @@ def _subsample_cases(seed: int) -> list[Case]:
         Case("three frequent words, all dropped", _ids(0, 0, 0), counts, 0.001, torch.tensor([0.9, 0.5, 0.8])),
         Case("a sentence", whole(0, 4, 60), counts, 0.02, draws(60)),
         Case("a t above every frequency", whole(0, 4, 12), counts, 1.0, draws(12)),
-        Case("a longer text", whole(0, 4, 500), counts, 0.005, draws(500)),
+        Case("a longer text", whole(0, 4, 500), counts, 0.006, draws(500)),
         Case("draws in float64", whole(0, 4, 30), counts, 0.05, draws(30).double()),
         Case("no words at all", _ids(), counts, 0.01, torch.tensor([])),
     ]
@@ -289,6 +309,31 @@ def _share_of_the_sentence(tokens: Tensor, counts: Tensor, threshold: float, uni
     return tokens[uniform < (threshold / frequency).sqrt()[tokens]]
 
 
+def _of_the_tokens_given(tokens: Tensor, counts: Tensor, threshold: float, uniform: Tensor) -> Tensor:
+    frequency = torch.bincount(tokens, minlength=len(counts)) / max(1, len(tokens))
+    return tokens[uniform < (threshold / frequency).sqrt()[tokens]]
+
+
+def _places_only(tokens: Tensor, counts: Tensor, threshold: float, uniform: Tensor) -> Tensor:
+    return _mask_only(tokens, counts, threshold, uniform).nonzero().flatten()
+
+
+def _blotted_out(tokens: Tensor, counts: Tensor, threshold: float, uniform: Tensor) -> Tensor:
+    return torch.where(_mask_only(tokens, counts, threshold, uniform), tokens, 0)
+
+
+def _rare_dropped(tokens: Tensor, counts: Tensor, threshold: float, uniform: Tensor) -> Tensor:
+    return tokens[_mask_only(tokens, counts, threshold, uniform) & (_share(counts)[tokens] > threshold)]
+
+
+def _all_or_nothing(tokens: Tensor, counts: Tensor, threshold: float, uniform: Tensor) -> Tensor:
+    return tokens[_share(counts)[tokens] <= threshold]
+
+
+def _in_order_of_id(tokens: Tensor, counts: Tensor, threshold: float, uniform: Tensor) -> Tensor:
+    return word2vec.subsample(tokens, counts, threshold, uniform).sort().values
+
+
 def _subsample_loop(tokens: Tensor, counts: Tensor, threshold: float, uniform: Tensor) -> Tensor:
     total, kept = counts.sum().item(), []
     for token, draw in zip(tokens.tolist(), uniform.tolist(), strict=True):
@@ -330,6 +375,21 @@ subsample = Check(
         "is √(t / f) alone.": _subsample_by(lambda counts, t: (t / _share(counts)).sqrt() + t / _share(counts)),
         "You divided by the number of tokens given. f is the word's share of the whole corpus: divide by "
         "counts.sum().": _share_of_the_sentence,
+        "You divided by the number of different words. f is the word's share of the running text: divide by the sum of "
+        "all counts, counts.sum().": _subsample_by(lambda counts, t: (t * len(counts) / counts).sqrt()),
+        "You divided by the largest count. f is the word's share of the whole corpus: divide by "
+        "the sum of all counts.": _subsample_by(lambda counts, t: (t * counts.max() / counts).sqrt()),
+        "You counted the words among the tokens given. f is the share in the whole corpus: "
+        "counts / counts.sum().": _of_the_tokens_given,
+        "The root is taken of t alone. It is the root of the whole fraction: √(t / f).": _subsample_by(
+            lambda counts, t: math.sqrt(t) / _share(counts)
+        ),
+        "You returned the places of the tokens that stay. Return the tokens themselves: tokens[places].": _places_only,
+        "A dropped token became 0, which is the id of a word. Leave it out.": _blotted_out,
+        "Words rarer than t are missing. Their √(t / f) is above 1, which means that they always stay.": _rare_dropped,
+        "You kept the words rarer than t and dropped all others. The frequent ones are to be thinned out: they stay "
+        "with probability √(t / f).": _all_or_nothing,
+        "The tokens that stay are the right ones, but sorted. Keep them in the order of the text.": _in_order_of_id,
     },
     hints=(
         "First find each word's keep probability, one number for each word of the vocabulary. Then look up the one of "
@@ -413,7 +473,7 @@ def _columns_swapped(tokens: Tensor, radius: Tensor) -> Tensor:
 def _round_the_corner(tokens: Tensor, radius: Tensor) -> Tensor:
     ids, pairs = tokens.tolist(), []
     for i, r in enumerate(radius.tolist()):
-        pairs += [(ids[i], ids[j]) for j in range(i - r, i + r + 1) if j != i and -len(ids) <= j < len(ids)]
+        pairs += [(ids[i], ids[j]) for j in range(i - r, min(len(ids), i + r + 1)) if j != i]
     return torch.tensor(pairs, dtype=torch.long).reshape(-1, 2)
 
 
@@ -426,6 +486,20 @@ def _negative_slice(tokens: Tensor, radius: Tensor) -> Tensor:
 
 def _places(tokens: Tensor, radius: Tensor) -> Tensor:
     return word2vec.window_pairs(torch.arange(len(tokens)), radius.cpu())
+
+
+def _by_id(tokens: Tensor, radius: Tensor) -> Tensor:
+    distance = (tokens[:, None] - tokens).abs()
+    centre, context = torch.where((distance > 0) & (distance <= radius[:, None]))
+    return torch.stack([tokens[centre], tokens[context]], dim=1)
+
+
+def _largest_radius(tokens: Tensor, radius: Tensor) -> Tensor:
+    return word2vec.window_pairs(tokens, radius.max().expand(len(radius)))
+
+
+def _each_pair_once(tokens: Tensor, radius: Tensor) -> Tensor:
+    return word2vec.window_pairs(tokens, radius).unique(dim=0)
 
 
 def _nested_loops(tokens: Tensor, radius: Tensor) -> Tensor:
@@ -474,6 +548,17 @@ window_pairs = Check(
         "Near the beginning, a slice that starts at a negative place comes out empty or wrong. Start it at "
         "max(0, i − radius).": _negative_slice,
         "You returned places in the sentence. Return the ids that stand there: tokens[place].": _places,
+        "You compared ids. It is the places in the sentence that must be near: |i − j|, whatever stands there.": _by_id,
+        "You used the largest radius for every centre. Each centre has its own: radius[i].": _largest_radius,
+        "You left out pairs that come again. A pair counts as often as it stands in the text.": _each_pair_once,
+        "Each pair of neighbours is there once. Every word is a centre, and a context for others: (i, j) as well as "
+        "(j, i), if both windows reach.": _walk(lambda i, j, r: 0 < j - i <= max(r[i], r[j])),
+        "Each word is paired with the next one alone. The window reaches radius[i] words, to both sides.": _walk(
+            lambda i, j, r: j == i + 1
+        ),
+        "Only words exactly radius[i] places away are in. The window holds the nearer ones as well.": _walk(
+            lambda i, j, r: abs(i - j) == r[i]
+        ),
     },
     hints=(
         "Which places j belong to centre i? Those with |i − j| at most radius[i], but not i itself.",
@@ -551,6 +636,13 @@ def _loss(
     sign: int = -1,
     not_the: int = 1,
     zero_score: bool = False,
+    flip: bool = False,
+    negatives_in: str = "output",
+    against: str = "centre",
+    all_pairs: bool = False,
+    unit: bool = False,
+    average_score: bool = False,
+    by: Callable[[int], float] = lambda k: 1.0,
 ) -> Callable:
     """The loss with some parts exchanged."""
 
@@ -559,11 +651,18 @@ def _loss(
             input_table, output_table = output_table, input_table
         if one_table:
             output_table = input_table
-        u, v, n = input_table[pairs[:, 0]], output_table[pairs[:, 1]], output_table[negatives]
-        scores = einsum(n, u, "pair k dim, pair dim -> pair k")
+        pairs = pairs.flip(1) if flip else pairs
+        centre, context = pairs.unbind(1)
+        u, v = input_table[centre], output_table[context]
+        n = (output_table if negatives_in == "output" else input_table)[negatives]
+        if unit:
+            u, v, n = (F.normalize(vectors, dim=-1) for vectors in (u, v, n))
+        u, v = (u / u.shape[1], v) if average_score else (u, v)
+        scores = einsum(n, u if against == "centre" else v, "pair k dim, pair dim -> pair k")
         counts = (negatives != pairs[:, [not_the]]).to(scores.dtype) if skip else torch.ones_like(scores)
         bad = negative(scores * counts) if zero_score else negative(scores) * counts
-        each = positive((u * v).sum(1)) + getattr(bad, over_negatives)(1)
+        good = positive(u @ v.T).mean(1) if all_pairs else positive((u * v).sum(1))
+        each = (good + getattr(bad, over_negatives)(1)) * by(negatives.shape[1])
         return sign * getattr(each, over_pairs)() if over_pairs else sign * each
 
     return skipgram_loss
@@ -630,6 +729,30 @@ skipgram_loss = Check(
         "It is right as long as the scores are small. For large ones the sigmoid rounds to 0 and its log is −∞: use "
         "F.logsigmoid(score), which takes both at once.": _loss(
             positive=lambda s: s.sigmoid().log(), negative=lambda s: (-s).sigmoid().log()
+        ),
+        "The true pair has a minus too many: it is log σ(u·v), and the minus inside belongs to the negatives.": _loss(
+            positive=lambda s: F.logsigmoid(-s)
+        ),
+        "The true pair plays no part. It adds −log σ(u·v).": _loss(positive=torch.zeros_like),
+        "The second term has the wrong sign. Both logarithms are subtracted: −log σ(u·v) − Σ log σ(−u·n).": _loss(
+            negative=lambda s: -F.logsigmoid(-s)
+        ),
+        "You took 1 − log σ(u·n). It is the log of the probability 1 − σ(u·n), and that is log σ(−u·n).": _loss(
+            negative=lambda s: 1 - F.logsigmoid(s)
+        ),
+        "Centre and context are swapped: the first column of pairs is the centre.": _loss(flip=True),
+        "The negatives come from the output table, as contexts do, and yours come from the input table.": _loss(
+            negatives_in="input"
+        ),
+        "You scored the negatives against the context, v·n. They are scored against the centre: u·n.": _loss(
+            against="context"
+        ),
+        "You scored every centre with every context: u @ v.T is a table of pairs × pairs. A pair has one score: "
+        "(u * v).sum(1).": _loss(all_pairs=True),
+        "You took cosines. The score is the plain dot product, so that lengths are learned as well.": _loss(unit=True),
+        "You averaged over the dimensions. The score is a dot product, and that is a sum.": _loss(average_score=True),
+        "You divided by the number of terms, k + 1. A pair's loss is the sum of its terms.": _loss(
+            by=lambda k: 1 / (k + 1)
         ),
     },
     hints=(
@@ -725,6 +848,18 @@ def _some_dropped(vectors: Tensor, query: Tensor, k: int, exclude: Tensor) -> Te
     return _cosines(vectors, query).argsort(descending=True)[len(exclude) : k + len(exclude)]
 
 
+def _best_last(vectors: Tensor, query: Tensor, k: int, exclude: Tensor) -> Tensor:
+    return word2vec.most_similar(vectors, query, k, exclude).flip(0)
+
+
+def _by_id_at_last(vectors: Tensor, query: Tensor, k: int, exclude: Tensor) -> Tensor:
+    return word2vec.most_similar(vectors, query, k, exclude).sort().values
+
+
+def _one_left_out(vectors: Tensor, query: Tensor, k: int, exclude: Tensor) -> Tensor:
+    return word2vec.most_similar(vectors, query, k, exclude[:1])
+
+
 def _similar_loop(vectors: Tensor, query: Tensor, k: int, exclude: Tensor) -> Tensor:
     def cosine(i: int) -> float:
         return (vectors[i] @ query / (vectors[i].norm() * query.norm())).item()
@@ -777,6 +912,11 @@ most_similar = Check(
         "and give those to leave out −∞.": _renumbered,
         "You took the size of the cosine without its sign. A word that points the opposite way is not "
         "similar.": _ranked(lambda vectors, query: _cosines(vectors, query).abs()),
+        "You divided by the square of each vector's length, which favours short vectors. Divide by the length "
+        "itself.": _ranked(lambda vectors, query: vectors @ query / vectors.square().sum(1)),
+        "The right words, but the best comes last. It should come first.": _best_last,
+        "The right words, but sorted by id. Leave them in the order of their similarity, best first.": _by_id_at_last,
+        "Only the first word of exclude was left out. It may hold several.": _one_left_out,
     },
     hints=(
         "You wrote a cosine similarity in lab 00. Here it is one query against all rows of a table at once.",
@@ -819,18 +959,24 @@ def _never_the_question(analogy: Callable, case: Case) -> str | None:
 
 
 def _arithmetic(
-    mix: Callable[[Tensor, Tensor, Tensor], Tensor], unit: bool = True, hide: str = "abc", dot: bool = False
+    mix: Callable[[Tensor, Tensor, Tensor], Tensor],
+    unit: bool = True,
+    hide: str = "abc",
+    dot: bool = False,
+    axis: int = 1,
+    best_first: bool = True,
 ) -> Callable:
     """The nearest to some sum of the three vectors, with some of them left out."""
 
     def analogy(vectors: Tensor, a: int, b: int, c: int, k: int) -> Tensor:
-        rows = F.normalize(vectors, dim=1) if unit else vectors
+        rows = F.normalize(vectors, dim=axis) if unit else vectors
         query = mix(rows[a], rows[b], rows[c])
-        scores = vectors @ query if dot else _cosines(vectors, query)
+        scores = vectors @ query if dot else _cosines(rows, query)
         for name, i in (("a", a), ("b", b), ("c", c)):
             if name in hide:
                 scores[i] = -math.inf
-        return scores.topk(k).indices
+        best = scores.topk(k).indices
+        return best if best_first else best.flip(0)
 
     return analogy
 
@@ -868,6 +1014,11 @@ analogy = Check(
         ),
         "You added a where it is subtracted: b − a + c.": _arithmetic(lambda a, b, c: a + b + c),
         "a plays no part in yours. It is b − a + c.": _arithmetic(lambda a, b, c: b + c),
+        "c plays no part in yours. b − a is the step alone: take it from c.": _arithmetic(lambda a, b, c: b - a),
+        "These are the neighbours of c: the step b − a is missing.": _arithmetic(lambda a, b, c: c),
+        "These are the neighbours of b. Take the step b − a, and take it from c.": _arithmetic(lambda a, b, c: b),
+        "You made the columns unit vectors. Each word is a row: normalise along dim=1.": _arithmetic(_usual, axis=0),
+        "The right words, but the best comes last. It should come first.": _arithmetic(_usual, best_first=False),
         "You added the vectors at their own lengths, so the longest of the three decides. Make them unit vectors "
         "first.": _arithmetic(_usual, unit=False),
         "The answers are ranked by the dot product, which favours long vectors. Rank them by cosine: most_similar "
@@ -921,21 +1072,24 @@ def _swapping_turns_the_sign(weat: Callable, case: Case) -> str | None:
 
 def _effect(
     *,
-    cosine: bool = True,
+    unit: str = "xyab",
     average: str = "mean",
     over: Callable[[Tensor, Tensor], Tensor] = lambda x, y: torch.cat([x, y]).std(),
     sign: int = 1,
     groups: str = "mean",
     against_b: bool = True,
+    together: bool = False,
     finish: Callable[[Tensor], Tensor] = lambda d: d,
 ) -> Callable:
     """The effect size with some parts exchanged."""
 
     def weat(x: Tensor, y: Tensor, a: Tensor, b: Tensor) -> Tensor:
-        if cosine:
-            x, y, a, b = (F.normalize(t, dim=1) for t in (x, y, a, b))
+        x, y, a, b = (
+            F.normalize(t, dim=1) if name in unit else t for name, t in zip("xyab", (x, y, a, b), strict=True)
+        )
         lean_x, lean_y = (getattr(t @ a.T, average)(1) - against_b * getattr(t @ b.T, average)(1) for t in (x, y))
-        return finish(sign * (getattr(lean_x, groups)() - getattr(lean_y, groups)()) / over(lean_x, lean_y))
+        of_x, of_y = (getattr(lean, groups)() for lean in (lean_x, lean_y))
+        return finish(sign * (of_x + of_y if together else of_x - of_y) / over(lean_x, lean_y))
 
     return weat
 
@@ -949,6 +1103,10 @@ def _mean_vectors(x: Tensor, y: Tensor, a: Tensor, b: Tensor) -> Tensor:
     a, b = F.normalize(a.mean(0), dim=0), F.normalize(b.mean(0), dim=0)
     lean_x, lean_y = x @ (a - b), y @ (a - b)
     return (lean_x.mean() - lean_y.mean()) / torch.cat([lean_x, lean_y]).std()
+
+
+def _mean_directions(x: Tensor, y: Tensor, a: Tensor, b: Tensor) -> Tensor:
+    return _mean_vectors(x, y, F.normalize(a, dim=1), F.normalize(b, dim=1))
 
 
 def _weat_loop(x: Tensor, y: Tensor, a: Tensor, b: Tensor) -> Tensor:
@@ -977,7 +1135,11 @@ weat = Check(
     properties=[_swapping_turns_the_sign],
     misconceptions={
         "These are dot products. Take cosines: make all vectors unit vectors first, so that long ones do not count "
-        "more.": _effect(cosine=False),
+        "more.": _effect(unit=""),
+        "Only the targets were made unit vectors. A cosine divides by both lengths: the attribute words' as "
+        "well.": _effect(unit="xy"),
+        "Only the attribute words were made unit vectors. A cosine divides by both lengths: the targets' as "
+        "well.": _effect(unit="ab"),
         "The division by the standard deviation is missing: the effect size says how many standard deviations lie "
         "between the two sets.": _effect(over=lambda x, y: torch.ones((), dtype=x.dtype, device=x.device)),
         "You divided by the variance. The effect size divides by the standard deviation, .std().": _effect(
@@ -1004,6 +1166,15 @@ weat = Check(
         "The sign is turned round: it is positive if x leans to a, and y to b.": _effect(sign=-1),
         "You took the cosine with the mean of the attribute words. Take the mean of the cosines with each of them.": (
             _mean_vectors
+        ),
+        "You averaged the attribute words' directions and took the cosine with that. Its length is below 1 and gets "
+        "lost: take the mean of the cosines with each word.": _mean_directions,
+        "You added the standard deviations of x and of y. Put all targets together first, then take one standard "
+        "deviation.": _effect(over=lambda x, y: x.std() + y.std()),
+        "You added the two means. The effect size is their difference.": _effect(together=True),
+        "You summed over the targets and divided by nothing: that is the statistic whose p-value one takes. The effect "
+        "size is the difference of the means in standard deviations.": _effect(
+            groups="sum", over=lambda x, y: torch.ones((), dtype=x.dtype, device=x.device)
         ),
     },
     hints=(

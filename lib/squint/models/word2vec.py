@@ -17,13 +17,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 import torch
-from einops import rearrange, repeat
+from einops import rearrange
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
-from torch.nn.functional import logsigmoid, normalize, pad
+from torch.nn.functional import logsigmoid, normalize
 
 # One word, one vector
 
@@ -94,11 +95,12 @@ def most_similar(
     vectors: Float[Tensor, "vocab dim"],
     query: Float[Tensor, " dim"],
     k: int,
-    exclude: Int[Tensor, " excluded"],
+    exclude: Int[Tensor, " excluded"] | Sequence[int],
 ) -> Int[Tensor, " k"]:
     """The ids of the `k` rows whose cosine with `query` is highest, best first, without those in `exclude`."""
     scores = normalize(vectors, dim=1) @ query
-    return scores.index_fill(0, exclude, -torch.inf).topk(k).indices
+    hidden = torch.as_tensor(exclude, dtype=torch.long, device=scores.device)
+    return scores.index_fill(0, hidden, -torch.inf).topk(k).indices
 
 
 def analogy(vectors: Float[Tensor, "vocab dim"], a: int, b: int, c: int, k: int) -> Int[Tensor, " k"]:
@@ -180,10 +182,16 @@ class Blocks(NamedTuple):
 
     def window(self) -> Bool[Tensor, "blocks length length"]:
         """True where row word and column word are a pair: near enough, not the same place, in one sentence."""
-        position = torch.arange(self.tokens.shape[1], device=self.tokens.device)
-        distance = (position[:, None] - position[None, :]).abs()
-        near = (distance <= self.radius[:, :, None]) & (distance > 0)
-        return near & (self.sentence[:, :, None] == self.sentence[:, None, :])
+        near = _distances(self.tokens.shape[1], self.tokens.device) <= self.radius[:, :, None]
+        return near.logical_and_(self.sentence[:, :, None] == self.sentence[:, None, :])
+
+
+@cache
+def _distances(length: int, device: torch.device) -> Int[Tensor, "length length"]:
+    """How far apart two places are; a place and itself as far as can be, so that they are never a pair."""
+    position = torch.arange(length, dtype=torch.int32, device=device)
+    distance = (position[:, None] - position[None, :]).abs()
+    return distance.fill_diagonal_(torch.iinfo(torch.int32).max)
 
 
 class Epochs:
@@ -218,7 +226,8 @@ class Epochs:
         device: torch.device | str = "cpu",
     ) -> None:
         """Keep the corpus on `device` and prepare the noise distribution."""
-        self.tokens, self.sentence = tokens.to(device), sentence.to(device)
+        # Sentences and radii are only ever compared, which takes half as long in 32 bits.
+        self.tokens, self.sentence = tokens.to(device), sentence.to(device, torch.int32)
         self.keep = keep_probability(counts.to(device), threshold)
         self.window, self.length, self.batch, self.shared = window, length, batch, shared
         self.seed, self.device = seed, torch.device(device)
@@ -247,7 +256,7 @@ class Epochs:
         epoch_blocks = Blocks(
             rearrange(tokens[span], "(blocks length) -> blocks length", length=self.length),
             rearrange(sentence[span], "(blocks length) -> blocks length", length=self.length),
-            torch.randint(1, self.window + 1, shape, **on),
+            torch.randint(1, self.window + 1, shape, dtype=torch.int32, **on),
             self.noise[torch.randint(len(self.noise), (count, self.shared), **on)],
         )
         order = torch.randperm(count, **on)
@@ -291,30 +300,28 @@ class SkipGram:
     @torch.no_grad()
     def __call__(self, batch: Blocks, scale: float = 1.0) -> Float[Tensor, ""]:
         """One step at `scale` times the learning rate. Returns the mean loss of a pair, on the batch's first blocks."""
-        label, weight = self.pairs(batch)
+        inside, owed = self.pairs(batch)
         targets = torch.cat([batch.tokens, batch.negatives], dim=1)
         centre, target = self.look_up(self.input, batch.tokens), self.look_up(self.output, targets)
 
         scores = centre @ target.mT
-        loss = self.loss(scores[:2], label[:2], weight[:2])
-        residual = scores.sigmoid_().sub_(label).mul_(weight)
+        loss = self.loss(scores[:2], inside[:2], owed[:2])
+        residual = scores.sigmoid_()
+        own, shared = residual.split([batch.tokens.shape[1], batch.negatives.shape[1]], dim=2)
+        own.sub_(1).mul_(inside)
+        shared.mul_(owed)
 
         self.descend(self.input, batch.tokens, residual @ target, self.rate * scale)
         self.descend(self.output, targets, residual.mT @ centre, self.rate * scale)
         return loss
 
-    def pairs(
-        self, batch: Blocks
-    ) -> tuple[Float[Tensor, "blocks length targets"], Float[Tensor, "blocks length targets"]]:
-        """What each score should say, and how much it counts.
+    def pairs(self, batch: Blocks) -> tuple[Float[Tensor, "blocks length length"], Float[Tensor, "blocks length 1"]]:
+        """How much each score counts: 1 for the pairs inside the windows, and what a centre owes each shared negative.
 
-        The targets are the block's own words (label 1 and weight 1 inside the window, weight 0 outside) and then its
-        negatives (label 0): a centre with m pairs owes m · k negatives, which the shared ones carry in equal parts.
+        A centre with m pairs owes m · k negatives, which the shared ones carry in equal parts.
         """
         inside = batch.window().to(self.input.dtype)
-        shared = batch.negatives.shape[1]
-        owed = repeat(inside.sum(2) * (self.negatives / shared), "blocks length -> blocks length n", n=shared)
-        return pad(inside, (0, shared)), torch.cat([inside, owed], dim=2)
+        return inside, inside.sum(2, keepdim=True) * (self.negatives / batch.negatives.shape[1])
 
     @staticmethod
     def look_up(table: Float[Tensor, "vocab dim"], ids: Int[Tensor, "blocks n"]) -> Float[Tensor, "blocks n dim"]:
@@ -325,12 +332,13 @@ class SkipGram:
     @staticmethod
     def loss(
         scores: Float[Tensor, "blocks length targets"],
-        label: Float[Tensor, "blocks length targets"],
-        weight: Float[Tensor, "blocks length targets"],
+        inside: Float[Tensor, "blocks length length"],
+        owed: Float[Tensor, "blocks length 1"],
     ) -> Float[Tensor, ""]:
-        """−log σ(score) where the label is 1, −log σ(−score) where it is 0, in nats for one pair with its negatives."""
-        total = (logsigmoid((2 * label - 1) * scores) * weight).sum()
-        return -total / label.sum().clamp(min=1)
+        """−log σ(score) of the pairs and −log σ(−score) of the negatives, in nats for one pair with its negatives."""
+        own, shared = scores.split([inside.shape[2], scores.shape[2] - inside.shape[2]], dim=2)
+        total = (logsigmoid(own) * inside).sum() + (logsigmoid(-shared) * owed).sum()
+        return -total / inside.sum().clamp(min=1)
 
     def descend(
         self,

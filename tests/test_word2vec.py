@@ -250,9 +250,9 @@ def test_going_further_runs() -> None:
         "torch": torch, "F": torch.nn.functional, "word2vec": word2vec, "train": train, "weat": word2vec.weat,
         "most_similar": word2vec.most_similar, "lab": type("lab", (), {"device": "cpu"}),
         "budget": lambda cpu, gpu, smoke: smoke, "words": words, "index": where, "tokens": tokens,
-        "sentence": sentence, "counts": counts, "DIM": 8, "NEGATIVES": 4, "THRESHOLD": 1.0, "theirs": table,
-        "pretrained": type("pretrained", (), {"index": where}), "unit": normalize(table, dim=1), "family": family,
-        "step_right": 0.5, "effects": {("mathematics / arts", "GloVe"): (1.0, 0.1)},
+        "sentence": sentence, "counts": counts, "DIM": 8, "NEGATIVES": 4, "THRESHOLD": 1.0, "COMMON": 40,
+        "theirs": table, "pretrained": type("pretrained", (), {"index": where}), "unit": normalize(table, dim=1),
+        "family": family, "step_right": 0.5, "effects": {("mathematics / arts", "GloVe"): (1.0, 0.1)},
         "found": lambda name, table, places: table[len(name) : len(name) + 4],
     }  # fmt: skip
     for block in blocks:

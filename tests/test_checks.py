@@ -54,6 +54,7 @@ def test_right_answers_pass_on_a_gpu(check: Check, answer):
     assert verdict.passed, verdict
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("check", "hint"), WRONG)
 def test_a_misconception_gets_its_own_hint(check: Check, hint: str):
     verdict = engine.judge(check, check.misconceptions[hint])
@@ -88,6 +89,7 @@ def test_the_stub_is_not_done_yet(check: Check):
     assert engine.judge(check, None).verdict == "not-done"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("check", EXERCISES)
 def test_nonsense_fails_with_a_sentence_and_never_raises(check: Check):
     def forgets_to_return(*args, **kwargs):

@@ -81,6 +81,8 @@ def gradient_message(module: nn.Module, case: Case) -> str | None:
         return None
     # A key's bias has no effect, and rightly so: only what is larger than a bias is looked at.
     matrices = [(name, p) for name, p in module.named_parameters() if p.numel() > before.shape[-1]]
+    if not matrices:
+        return None
     gradients: Sequence[Tensor | None] = [None] * len(matrices)
     with contextlib.suppress(RuntimeError):
         gradients = torch.autograd.grad(before.sum(), [p for _, p in matrices], allow_unused=True)

@@ -250,7 +250,10 @@ class Seq2Seq(nn.Module):
         itself = torch.eye(tokens.shape[1], dtype=torch.bool, device=tokens.device).expand(len(tokens), -1, -1)
         past, own = [each.back_at(state.own.shape[2]) for each in state.past], torch.cat([state.own, itself], dim=2)
         x = self.decoder.step(self.dropout(x), past, own, state.mask)
-        return self.logits(x).log_softmax(dim=-1), State(past, own, state.mask, state.position + 1)
+        logits = self.logits(x)
+        # These are the largest numbers of a search: where no gradient needs them, they are overwritten.
+        in_place = logits if logits.device.type == "cpu" and not torch.is_grad_enabled() else None
+        return torch.log_softmax(logits, dim=-1, out=in_place), State(past, own, state.mask, state.position + 1)
 
     def reorder(self, state: State, sentences: Int[Tensor, " kept"] | None, beams: Int[Tensor, "kept new"]) -> State:
         """Only these sentences (all if None), and of each of them these of its hypotheses."""

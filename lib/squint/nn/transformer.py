@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
-from torch import Tensor, cat, empty, int64, nn, ones, uint8, zeros
+from torch import Tensor, empty, int64, nn, ones, uint8, zeros
 
 from squint.nn.attention import MultiHeadAttention, for_all_heads, join_heads, scaled_dot_product, split_heads
 
@@ -82,7 +82,7 @@ class FeedForward(nn.Module):
 
     def forward(self, x: Float[Tensor, "*batch dim"]) -> Float[Tensor, "*batch dim"]:
         """Widen, cut off what is negative, narrow."""
-        return self.narrow(self.dropout(self.widen(x).relu()))
+        return self.narrow(self.dropout(self.widen(x).relu_()))
 
 
 class Residual(nn.Module):
@@ -129,8 +129,9 @@ class Past:
 
     def __init__(self, cross: MultiHeadAttention, memory: Float[Tensor, "sentences keys context"]):
         """Before the first token; `cross` is the block's cross-attention."""
+        # Contiguous, or else each step's products would copy them.
         self.memory_key, self.memory_value = (
-            split_heads(project(memory), cross.heads) for project in (cross.to_key, cross.to_value)
+            split_heads(project(memory), cross.heads).contiguous() for project in (cross.to_key, cross.to_value)
         )
         self.key, self.value, self.nodes = self.memory_key[:, :, :0], self.memory_value[:, :, :0], 0
 
@@ -141,8 +142,8 @@ class Past:
         first, self.nodes = self.nodes, self.nodes + key.shape[2]
         if self.nodes > self.key.shape[2]:
             # Twice the room each time: then all copying together is no more than the nodes themselves.
-            more = key.new_empty(*key.shape[:2], max(first, 16 * key.shape[2]), key.shape[3])
-            self.key, self.value = cat([self.key, more], dim=2), cat([self.value, more], dim=2)
+            places = max(2 * first, first + 16 * key.shape[2])
+            self.key, self.value = (with_room(kept[:, :, :first], places) for kept in (self.key, self.value))
         self.key[:, :, first : self.nodes], self.value[:, :, first : self.nodes] = key, value
         return self.key[:, :, : self.nodes], self.value[:, :, : self.nodes]
 
@@ -160,6 +161,15 @@ class Past:
         for name in ("memory_key", "memory_value", "key", "value"):
             setattr(fewer, name, getattr(self, name)[sentences])
         return fewer
+
+
+def with_room(
+    kept: Float[Tensor, "sentences heads nodes part"], places: int
+) -> Float[Tensor, "sentences heads {places} part"]:
+    """A copy with so many places, of which only the first are written."""
+    larger = kept.new_empty(*kept.shape[:2], places, kept.shape[3])
+    larger[:, :, : kept.shape[2]] = kept
+    return larger
 
 
 # Blocks

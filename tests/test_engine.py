@@ -69,8 +69,10 @@ def verdict(answer, check=CHECK):
 )
 def test_right_answers_in_other_forms_pass(answer):
     got = verdict(answer)
-    assert got == engine.Verdict("passed", None, 2, 1)
+    assert got == engine.Verdict("passed", None, 2, 1, got.note)
     query, key, value = cases(0)[0].args
+    plain = isinstance(answer(query, key, value), torch.Tensor)
+    assert plain == (got.note is None) and (plain or "turn it into a tensor of float32" in got.note)
     assert torch.allclose(got.usable(query, key=key, value=value, mask=None), attend(query, key, value))
     query, key, value = query.double(), key.double(), value.double()
     assert got.usable(query, key, value=value).dtype == torch.float64
@@ -102,19 +104,51 @@ def test_a_misconception_with_an_error_of_its_own_besides_is_not_misnamed():
         (lambda q, k, v, mask=None: attend(q, k, v, mask) > 0, "True and False"),
         (lambda q, k, v, mask=None: "text", "got a str"),
         (lambda q, k, v, mask=None: q @ k, "inner sizes must agree"),
-        (lambda q: q, "in the order"),
+        (lambda q: q, "in their order"),
         (lambda q, k, v, mask: attend(q, k, v, mask), "keep the default"),
         (lambda q, k, v, mask=None: attend(q, k, v, mask).mT.view(-1), "use reshape"),
         (lambda q, k, v, mask=None: (attend(q, k, v, mask), 1)[:1][0].sum(), "shape ()"),
         (3, "should be a function"),
         (lambda q, k, v, mask=None: attend(q, k, v, mask).bfloat16(), "too coarse"),
         (lambda q, k, v, mask=None: rearrange(q, "a b c -> a (b c)"), "Wrong shape: expected 3 dims"),
+        (lambda q, k, v, mask=None: rearrange(q, "... d -> ... (d ...)"), "EinopsError"),
+        (lambda q, k, v, mask=None: attend(q, k), "A call of yours leaves out an argument."),
+        (lambda q, k, v, mask=None: attend(q, k, v, mask, 1), "A call of yours hands over more"),
+        (lambda q, k, v, mask=None: attend(q, k, v, mask)(q), "was called as a function"),
+        (lambda q, k, v, mask=None: nn.ModuleList([nn.Linear(4, 4)])(q), "take one of them"),
+        (lambda q, k, v, mask=None: nn.Linear(4, 4)(q > 0), "hand it over by its name"),
     ],
 )
 def test_a_wrong_answer_gets_a_sentence_that_says_how(answer, said):
     got = verdict(answer)
     assert not got.passed
     assert said in got.hint, got.hint
+
+
+def test_numbers_that_differ_are_shown_with_digits_that_differ():
+    assert compare.difference(torch.tensor([0.13750001]), torch.tensor([0.137509]), 1e-6, 0) == (
+        "1 of 1 entries differ, the first at [0]: got 0.1375, expected 0.13751."
+    )
+
+
+def test_short_lists_are_shown_whole():
+    assert compare.difference([[3, 4, 2], [5]], [[3, 4], [5]], 0, 0) == "in part [0], got [3, 4, 2], expected [3, 4]."
+    got, want = [([1], 0.5), ([3, 5], 1.0)], [([1], 0.5), ([4, 5], 1.0)]
+    assert compare.difference(got, want, 0, 0) == "in part [1][0], got [3, 5], expected [4, 5]."
+
+
+def test_an_answer_that_changes_its_input_gets_copies_that_keep_the_gradient():
+    def in_place(x, scale):
+        x *= 2
+        return scale(x).exp()
+
+    check = Check(lambda x, scale: scale(2 * x).exp(), lambda seed: [Case("a vector", torch.ones(3), torch.sin)], HINTS)
+    got = judge(check, in_place)
+    assert got.passed and "in place" in got.note
+    x = torch.ones(3, requires_grad=True)
+    got.usable(x, torch.sin).sum().backward()
+    assert torch.allclose(x.grad, 2 * torch.cos(torch.tensor(2.0)) * torch.sin(torch.tensor(2.0)).exp())
+    assert judge(replace(check, in_place="Leave x alone."), in_place).hint == "Leave x alone."
 
 
 def test_a_function_that_forgets_to_return():

@@ -60,8 +60,13 @@ def difference(
     pairs = _pairs(got, want)
     for key, mine, theirs in pairs:
         inner = difference(mine, theirs, rtol, atol, explain, diagnose)
+        if inner and len(pairs) > 1 and _short(want) and _short(got):
+            return f"got {_short(got)}, expected {_short(want)}."
+        if inner and len(pairs) > 1:
+            deeper = inner.startswith("in part [")
+            return f"in part [{key!r}]{inner.removeprefix('in part ') if deeper else f', {inner}'}"
         if inner:
-            return f"in part [{key!r}], {inner}" if len(pairs) > 1 else inner
+            return inner
     return None
 
 
@@ -84,12 +89,37 @@ def structure(got: Any, want: Any) -> str | None:
         if not isinstance(got, Sequence) or isinstance(got, str):
             return f"expected {len(want)} things in a {type(want).__name__}, got {_a(got)}."
         if len(got) != len(want):
+            if _short(want) and _short(got):
+                return f"got {_short(got)}, expected {_short(want)}."
             return f"expected {len(want)} items, got {len(got)}."
     elif isinstance(want, str) and not isinstance(got, str):
         return f"expected a string, got {_a(got)}."
     elif isinstance(want, bool) and not isinstance(_plain(got), bool):
         return f"expected True or False, got {_a(got)}."
     return None
+
+
+def _short(value: Any) -> str:
+    """A list of a few whole numbers, written out; nothing for anything else."""
+    value = value.tolist() if isinstance(value, Tensor | np.ndarray) else value
+    if not isinstance(value, list | tuple) or len(value) > 16:
+        return ""
+    plain = [_plain(v) for v in value]
+    return str(plain) if all(isinstance(v, int) for v in plain) else ""
+
+
+def form(value: Any) -> str:
+    """What kind of thing a value is, in a few words."""
+    if isinstance(value, Tensor):
+        return f"a tensor of {str(value.dtype).removeprefix('torch.')}"
+    return f"a numpy array of {value.dtype}" if isinstance(value, np.ndarray) else _a(value)
+
+
+def same_kind(got: Any, want: Any) -> bool:
+    """Whether `got` is a tensor where `want` is one, both of whole numbers or neither."""
+    if isinstance(got, Tensor) and isinstance(want, Tensor):
+        return got.is_floating_point() == want.is_floating_point()
+    return not isinstance(want, Tensor)
 
 
 def same_form(got: Any, want: Any) -> bool:
@@ -105,6 +135,8 @@ def shaped(got: Any, want: Any, inputs: Sequence[Any] = ()) -> Any:
         return got
     floats = [x.dtype for x in inputs if isinstance(x, Tensor) and x.is_floating_point()]
     dtype = floats[0] if floats and want.is_floating_point() else want.dtype
+    if isinstance(got, list | tuple) and got and all(isinstance(each, Tensor) for each in got):
+        got = torch.stack(tuple(got))  # which keeps their gradients
     tensor = got if isinstance(got, Tensor) else torch.as_tensor(np.asarray(_numbers(got)))
     tensor = tensor.reshape(()) if want.ndim == 0 and tensor.numel() == 1 else tensor
     return tensor.to(dtype)
@@ -114,7 +146,8 @@ def _tensor_structure(got: Any, want: Tensor) -> str | None:
     try:
         mine = _tensor(got, want)
     except (TypeError, ValueError, RuntimeError):
-        return f"expected a tensor of shape {tuple(want.shape)}, got {_a(got)}."
+        what = f"a tensor of shape {tuple(want.shape)}" if want.ndim else "a number"
+        return f"expected {what}, got {_a(got)}."
     if mine.shape != want.shape:
         sentence = f"shape {tuple(mine.shape)}, expected {tuple(want.shape)}."
         if mine.ndim >= 2 and mine.mT.shape == want.shape:
@@ -156,7 +189,7 @@ def same_diagnosis(one: str | None, other: str | None) -> bool:
 def _a(value: Any) -> str:
     if isinstance(value, Tensor):
         return f"a tensor of shape {tuple(value.shape)}"
-    return "None" if value is None else f"a {type(value).__name__}"
+    return {None: "None", str: "a string"}.get(value if value is None else type(value), f"a {type(value).__name__}")
 
 
 def _plain(value: Any) -> Any:
@@ -207,18 +240,21 @@ def _values(got: Tensor, want: Tensor, rtol: float, atol: float, explain: bool, 
 
 def _first_difference(mine: Tensor, theirs: Tensor, same: Tensor) -> str:
     if mine.ndim == 0:
-        return f"got {_number(mine)}, expected {_number(theirs)}."
+        return "got {}, expected {}.".format(*_told_apart(mine, theirs))
     wrong = (~same).nonzero()
     at = tuple(wrong[0].tolist())
-    return (
-        f"{len(wrong)} of {same.numel()} entries differ, the first at {list(at)}: "
-        f"got {_number(mine[at])}, expected {_number(theirs[at])}."
+    return f"{len(wrong)} of {same.numel()} entries differ, the first at {list(at)}: got {{}}, expected {{}}.".format(
+        *_told_apart(mine[at], theirs[at])
     )
 
 
-def _number(value: Tensor) -> str:
-    number = value.item()
-    return f"{number:.4g}" if isinstance(number, float) else str(number)
+def _told_apart(mine: Tensor, theirs: Tensor) -> tuple[str, str]:
+    """Two numbers with as many digits as it takes to see that they differ."""
+    one, other = mine.item(), theirs.item()
+    if not (isinstance(one, float) and isinstance(other, float)):
+        return str(one), str(other)
+    digits = next((n for n in range(4, 17) if f"{one:.{n}g}" != f"{other:.{n}g}"), 17)
+    return f"{one:.{digits}g}", f"{other:.{digits}g}"
 
 
 def _diagnosis(mine: Tensor, theirs: Tensor, rtol: float, atol: float) -> str | None:

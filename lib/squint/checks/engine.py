@@ -23,6 +23,7 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any, Literal
 
@@ -84,6 +85,8 @@ class Check:
         equivalents: for modules: other right classes, which compute the same from other parameters. Parameters that
             are only laid out differently (fused projections, a list of heads) need none: see `modules`.
         without_bias: for modules: whether an answer may leave out biases that the reference has.
+        in_place: what is said to an answer that changes a tensor it was given, where that is a mistake. Elsewhere it
+            is right, and the cells below give it copies.
         also_right: right answers written differently; the tests hold them against the check.
     """
 
@@ -99,6 +102,7 @@ class Check:
     compare: Callable[[Any, Any, Case], str | None] | None = None
     equivalents: Sequence[type] = ()
     without_bias: bool = False
+    in_place: str | None = None
     also_right: Sequence[Any] = ()
 
 
@@ -175,6 +179,8 @@ def _judge(check: Check, answer: Any, cases: list[Case]) -> Verdict:
             message = trial.failure(first, diagnose=False) or message
         raised = trial.outcomes[first].error is not None
         return Verdict("error" if raised and not named else "failed", named or message, len(cases))
+    if check.in_place and trial.mutates():
+        return Verdict("failed", check.in_place, len(cases))
     usable = trial.usable()
     for law in check.properties:
         for case in cases:
@@ -222,9 +228,9 @@ class Trial:
         if self.check.kind == "value":
             return _call(self.check.probe or _itself, (subject, *case.args), case.kwargs)
         args, kwargs = _positional(self.check.reference, case)
-        before = copy.deepcopy(args) if all(isinstance(a, Tensor | int | float | None) for a in args) else None
+        before = _cloned(args)
         outcome = _call(subject, args, kwargs)
-        mutated = before is not None and any(
+        mutated = any(
             isinstance(b, Tensor) and not torch.equal(b.nan_to_num(), a.nan_to_num())
             for a, b in zip(args, before, strict=True)
         )
@@ -233,9 +239,7 @@ class Trial:
     def not_done(self) -> bool:
         """Whether the answer is still the stub, or has parts left out."""
         first = self.outcomes[0]
-        if isinstance(first.error, NotImplementedError) or compare.has_ellipsis(first.value):
-            return True
-        if first.error is not None and "ellipsis" in str(first.error).lower():
+        if compare.has_ellipsis(first.value) or _left_out(first.error, self.answer):
             return True
         return first.value is None and first.error is None and _empty_body(self.answer)
 
@@ -295,7 +299,7 @@ class Trial:
         @functools.wraps(self.answer)
         def standing_in(*args: Any, **kwargs: Any) -> Any:
             args, kwargs = _positional(self.check.reference, Case("", *args, **kwargs))
-            args = _fresh(args) if mutates else args
+            args = _cloned(args) if mutates else args
             value = self.answer(*args, **kwargs)
             return value if same_form else compare.shaped(value, pairs[0][1], args)
 
@@ -303,7 +307,13 @@ class Trial:
 
     def note(self) -> str | None:
         """What is worth a word about a right answer."""
-        return "It changes its input in place. The cells below give it a copy." if self.mutates() else None
+        if self.mutates():
+            return "It changes its input in place. The cells below give it a copy."
+        if self.check.kind == "function":
+            for outcome, want in zip(self.outcomes, self.wanted, strict=True):
+                if not compare.same_kind(outcome.value, want):
+                    return f"It gives {compare.form(outcome.value)}. The cells below turn it into {compare.form(want)}."
+        return None
 
     def undecided(self) -> bool:
         """Whether the answer may be right, although it was not found to be."""
@@ -495,6 +505,14 @@ def _empty_body(answer: Any) -> bool:
     return code is not None and all(step.opname in names for step in dis.get_instructions(code))
 
 
+def _left_out(error: BaseException | None, answer: Any) -> bool:
+    """Whether an exception says that something is still to be written: `raise NotImplementedError`, or `...` used."""
+    if isinstance(error, NotImplementedError):
+        # nn.Module raises it, too, if a module without `forward` is called; which may be one of the course's.
+        return "missing the required" not in str(error) or f"[{getattr(answer, '__name__', '')}]" in str(error)
+    return error is not None and "ellipsis" in str(error).lower() and type(error).__name__ != "EinopsError"
+
+
 def _raised(error: BaseException) -> str:
     """One or two sentences on an exception: what, where in the learner's cell, and what it usually means."""
     if isinstance(error, RecursionError):
@@ -508,10 +526,20 @@ def _raised(error: BaseException) -> str:
         if line and "ipykernel" in frame.filename or frame.filename.startswith("<ipython-input"):
             sentence += f" The line is `{line}` (line {frame.lineno} of its cell)."
             break
-    for sign, meaning in _MEANINGS.items():
+    meanings = _MEANINGS_OF_CALLS[_in_own_call(error)] if isinstance(error, TypeError) else {}
+    for sign, meaning in (meanings | _MEANINGS).items():
         if sign in str(error):
             return f"{sentence} {meaning}"
     return sentence
+
+
+def _in_own_call(error: BaseException) -> bool:
+    """Whether the learner's code was running: then a wrong call is one of its own, and not ours of it."""
+    files = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
+    return any(not file.startswith((_HERE, _TORCH)) for file in files)
+
+
+_HERE, _TORCH = (str(Path(module.__file__).parent) for module in (compare, torch) if module.__file__)
 
 
 _MEANINGS = {
@@ -526,11 +554,34 @@ _MEANINGS = {
     "view size is not compatible": "After a transpose the numbers lie in another order in memory: use reshape.",
     "must match the size of tensor": "These shapes do not broadcast: compare them axis by axis, from the last.",
     "Boolean value of Tensor": "A tensor is neither true nor false: ask `if x is not None`, or use .any() or .all().",
-    "required positional argument": "Where the exercise gives a parameter a default, as in mask=None, a call may leave "
-    "it out: keep the default.",
-    "positional argument": "Keep the parameters in the order in which the exercise gives them.",
-    "unexpected keyword argument": "Keep the parameters' names where the exercise calls them by name.",
+    "'Tensor' object is not callable": "A tensor was called as a function. Where a function is wanted, hand over the "
+    "function itself, as in `lambda y: …`, and not what it returned.",
+    "must have the same dtype, but got Bool": "A mask stands where vectors should: hand it over by its name, mask=….",
+    "[ModuleList] is missing the required": "It is a list of modules: take one of them, as in norms[0].",
+    "is not in list": "`.index` looks for something that is not always there: ask `if … in …` first.",
+    "Expected target size": "cross_entropy wants the vocabulary on the second axis: flatten(0, 1) logits and labels.",
+    "Index tensor must have the same number of dimensions": "gather wants an index with as many axes as its table: "
+    "index[..., None].",
+    "min() received an invalid combination": "torch.min wants tensors. Plain numbers take Python's own min.",
+    "minimum(): argument": "torch.minimum wants tensors. Plain numbers take Python's own min.",
+    "is out of bounds for": "An index is too large for its axis: does it count something else?",
+    "Could not infer sizes": "A bracket of the pattern holds several names, and einops cannot know how large each is: "
+    "say all but one, as in heads=….",
 }
+_MEANINGS_OF_CALLS: dict[bool, dict[str, str]] = {
+    True: {
+        "required positional argument": "A call of yours leaves out an argument.",
+        "positional argument": "A call of yours hands over more than is wanted.",
+        "unexpected keyword argument": "A call of yours uses a name that the function does not know.",
+    },
+    False: {
+        "required positional argument": "Where the exercise gives a parameter a default, as in mask=None, a call may "
+        "leave it out: keep the default.",
+        "positional argument": "Keep all parameters of the first line, in their order.",
+        "unexpected keyword argument": "Keep the parameters' names where the exercise calls them by name.",
+    },
+}
+"""What a call that does not fit means, by whether it is the learner's own."""
 
 
 def _fresh(value: Any) -> Any:
@@ -544,6 +595,15 @@ def _fresh(value: Any) -> Any:
     if isinstance(value, dict):
         return {k: _fresh(v) for k, v in value.items()}
     return copy.deepcopy(value)
+
+
+def _cloned(value: Any) -> Any:
+    """Tensors copied so that gradients still flow through the copies; all else as it is."""
+    if isinstance(value, Tensor):
+        return value.clone()
+    if isinstance(value, list | tuple) and not hasattr(value, "_fields"):
+        return type(value)(_cloned(v) for v in value)
+    return value
 
 
 def _fresh_case(case: Case) -> Case:

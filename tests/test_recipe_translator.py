@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -101,6 +102,12 @@ def test_what_is_written_can_be_read_and_says_what_it_is(tmp_path, monkeypatch):
     assert all(wide[0].score >= narrow[0].score - 1e-5 for wide, narrow in zip(by_beam, greedily, strict=True))
     alone = seq2seq.translate(model, pieces, texts[2:3], width=3)
     assert alone[0][0].tokens == by_beam[2][0].tokens
+
+
+def test_the_card_tells_of_every_change_of_plan(tmp_path):
+    translator.learn(SETTINGS, tmp_path, minutes=0)
+    translator.learn(replace(SETTINGS, steps=12), tmp_path)
+    assert translator.plans(tmp_path) == {"after 0": 24, "after 1": 12}
 
 
 def test_only_steps_change_in_resuming(tmp_path):

@@ -164,7 +164,8 @@ class Watch:
         """One line for people, one for the log."""
         if not self.recent:
             return
-        entry: dict[str, float] = {"step": done, "loss": round(sum(self.recent) / len(self.recent), 4)}
+        loss = round(sum(self.recent) / len(self.recent), 4)
+        entry: dict[str, float] = {"step": done, "of": self.settings.steps, "loss": loss}
         if judged:
             with self.step.averaged() as model:
                 entry["valid"] = round(held_out_loss(model, self.valid), 4)  # type: ignore[arg-type]
@@ -253,11 +254,26 @@ def hardware() -> str:
     return f"{names[0] if names else platform.processor() or platform.machine()}, {torch.get_num_threads()} threads"
 
 
-def minutes_spent(home: Path) -> float:
-    """How long all sittings took together, by the log."""
+def logged(home: Path) -> list[dict[str, float]]:
+    """What was written down while it trained."""
     log = home / "log.jsonl"
-    lines = log.read_text().splitlines() if log.exists() else []
-    return round(sum(json.loads(line)["seconds"] for line in lines) / 60, 1)
+    return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+
+
+def minutes_spent(home: Path) -> float:
+    """How long all sittings took together."""
+    return round(sum(entry["seconds"] for entry in logged(home)) / 60, 1)
+
+
+def plans(home: Path) -> dict[str, int]:
+    """How many steps were aimed at, by the logged step after which; more than one if that was changed in resuming."""
+    found: dict[str, int] = {}
+    last, aim = 0, 0
+    for entry in logged(home):
+        if entry["of"] != aim:
+            found[f"after {last}"] = aim = int(entry["of"])
+        last = int(entry["step"])
+    return found
 
 
 def export(settings: Settings, step: train.ModelStep, pieces: BPE, done: int, home: Path) -> dict[str, Any]:
@@ -278,6 +294,7 @@ def export(settings: Settings, step: train.ModelStep, pieces: BPE, done: int, ho
         "config": asdict(config),
         "training": {
             "steps": done,
+            "planned_steps": plans(home),
             "settings": asdict(settings),
             "minutes": minutes_spent(home),
             "hardware": hardware(),

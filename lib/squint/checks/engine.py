@@ -272,9 +272,13 @@ class Trial:
 
         Once it differs on a case that is `needed`, the others need not be right.
         """
-        return [
-            self._same(mine, self.outcome(wrong, case)) for mine, case in zip(self.outcomes, self.cases, strict=True)
-        ]
+        agrees = [False] * len(self.cases)
+        others = (i for i in range(len(self.cases)) if i not in needed)
+        for i in (*needed, *others):
+            agrees[i] = self._same(self.outcomes[i], self.outcome(wrong, self.cases[i]))
+            if i in needed and not agrees[i]:
+                break
+        return agrees
 
     def _same(self, mine: Outcome, other: Outcome) -> bool:
         if mine.error is not None or other.error is not None:

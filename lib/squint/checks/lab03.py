@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
 import math
+import operator
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from squint.checks.engine import Case, Check
+from squint.checks.engine import Case, Check, Law
 from squint.models import seq2seq
 from squint.nn.attention import MultiHeadAttention, causal_mask, padding_mask
 from squint.nn.transformer import FeedForward, LayerNorm, layer_norm
@@ -23,6 +26,108 @@ def _drawer(seed: int) -> Callable[..., Tensor]:
         return torch.randn(*shape, generator=random, dtype=dtype)
 
     return draw
+
+
+def _asked(
+    function: Callable, found: Callable[[Any, dict[str, Any]], Any] | None = None, **others: Callable[[Any], Any]
+) -> Callable:
+    """A right function wrongly used: some arguments are changed on the way in, or what it found on the way out."""
+    signature = inspect.signature(function)
+
+    def wrong(*args: Any, **kwargs: Any) -> Any:
+        given = signature.bind(*args, **kwargs)
+        given.apply_defaults()
+        for name, other in others.items():
+            given.arguments[name] = other(given.arguments[name])
+        answer = function(*given.args, **given.kwargs)
+        return found(answer, given.arguments) if found else answer
+
+    return wrong
+
+
+def _always(value: Any) -> Callable[[Any], Any]:
+    """Whatever is handed over, this value."""
+    return lambda given: value
+
+
+def _left_out(function: Callable, **defaults: Any) -> Callable:
+    """A right function with other defaults."""
+    signature = inspect.signature(function)
+
+    def wrong(*args: Any, **kwargs: Any) -> Any:
+        return function(**{**defaults, **signature.bind(*args, **kwargs).arguments})
+
+    return wrong
+
+
+def _on_clones(function: Callable, *args: Any, **kwargs: Any) -> Any:
+    """Call a function that may change what it is given."""
+    return function(*(x.clone() if isinstance(x, Tensor) else x for x in args), **kwargs)
+
+
+# gradients
+
+IN_PLACE = (
+    "It changes x itself (`+=`). Others still need x, and so does its gradient: write x = x + …, which makes a new "
+    "tensor."
+)
+CHANGED_TOO_SOON = (
+    "The output is right, but a tensor was changed in place (`+=`) that the gradient still needs: write x = x + …, "
+    "which makes a new one."
+)
+NO_GRADIENT = "The output is right, but no gradient reaches the inputs: do without .detach(), .item() and numpy."
+OTHER_GRADIENT = (
+    "The output is right, but its gradient is another one: part of it was cut off. Do without .detach(), .item() and "
+    "torch.no_grad()."
+)
+NO_NUMBER = (
+    "The output is right, but its gradient is not a number: a root or a logarithm of 0 on the way, or 0 · ∞, has none."
+)
+RAISED_FOR_GRADIENTS = {
+    "numpy()": "The output is right, but no gradient can pass through numpy: use torch's functions.",
+    "inplace operation": CHANGED_TOO_SOON,
+    "in-place operation": CHANGED_TOO_SOON,
+}
+
+
+def _is_real(x: Any) -> bool:
+    return isinstance(x, Tensor) and x.is_floating_point()
+
+
+def _gradients(function: Callable, case: Case) -> tuple[Tensor | None, ...]:
+    """What comes back to each real input, if the output's entries count by random numbers that are always the same."""
+    leaves = [x.clone().requires_grad_() if _is_real(x) else x for x in case.args]
+    output = function(*(x * 1 if _is_real(x) else x for x in leaves), **case.kwargs)
+    wanted = [x for x in leaves if _is_real(x)]
+    if not (isinstance(output, Tensor) and output.requires_grad):
+        return (None,) * len(wanted)
+    weights = torch.randn(output.shape, generator=torch.Generator().manual_seed(0)).to(output)
+    return torch.autograd.grad((output * weights).sum(), wanted, allow_unused=True)
+
+
+def same_gradient(reference: Callable) -> Law:
+    """A law for functions of tensors: what comes back to the inputs is what the reference sends."""
+
+    def law(function: Callable, case: Case) -> str | None:
+        """the right gradient reaches every input"""
+        try:
+            mine = _gradients(function, case)
+        except RuntimeError as error:
+            for sign, sentence in RAISED_FOR_GRADIENTS.items():
+                if sign in str(error):
+                    return sentence
+            raise
+        if all(gradient is None for gradient in mine):
+            return NO_GRADIENT
+        for got, want in zip(mine, _gradients(reference, case), strict=True):
+            assert want is not None
+            if got is not None and not got.isfinite().all():
+                return NO_NUMBER
+            if got is None or not torch.allclose(got, want, rtol=1e-3, atol=1e-3 * float(want.abs().max()) + 1e-4):
+                return OTHER_GRADIENT
+        return None
+
+    return law
 
 
 # layer_norm
@@ -46,7 +151,8 @@ def vectors_gain_and_bias(seed: int) -> list[Case]:
         case("two sentences of three words", draw(2, 3, 6)),
         case("four sentences of four words, four wide", draw(4, 4, 4)),
         case("entries around 10", 10 + 3 * draw(2, 8)),
-        case("a vector whose entries are all the same", torch.full((1, 6), 2.5)),
+        # An eighth has no rounding error, a sixth has one that looks like a variance.
+        case("a vector whose entries are all the same", torch.full((1, 8), 2.5)),
         case("very small entries", 2e-3 * draw(2, 8)),
         case("another epsilon", draw(2, 6), epsilon=0.1),
         case("float64", draw(2, 3, 8, dtype=torch.float64)),
@@ -60,7 +166,8 @@ def _spread(x: Tensor) -> float:
 def same_for_every_level(norm: Callable, case: Case) -> str | None:
     """one number added to all entries of a vector changes nothing"""
     x, *rest = case.args
-    if torch.allclose(norm(x + 0.5, *rest, **case.kwargs), norm(x, *rest, **case.kwargs), atol=1e-2):
+    higher, plain = (_on_clones(norm, y, *rest, **case.kwargs) for y in (x + 0.5, x))
+    if torch.allclose(higher, plain, atol=1e-2):
         return None
     return "A number added to all entries of a vector moves its mean and nothing else. Your result changes."
 
@@ -70,7 +177,7 @@ def same_for_every_scale(norm: Callable, case: Case) -> str | None:
     x, *rest = case.args
     if case.kwargs or _spread(x) < 0.05:  # epsilon would count
         return None
-    if torch.allclose(norm(10 * x, *rest), norm(x, *rest), atol=1e-2):
+    if torch.allclose(_on_clones(norm, 10 * x, *rest), _on_clones(norm, x, *rest), atol=1e-2):
         return None
     return "A vector ten times as long should give nearly the same result, and it does not."
 
@@ -78,88 +185,65 @@ def same_for_every_scale(norm: Callable, case: Case) -> str | None:
 def each_by_itself(norm: Callable, case: Case) -> str | None:
     """a vector's result does not depend on its neighbours"""
     x, *rest = case.args
-    if torch.allclose(norm(x[:1], *rest, **case.kwargs), norm(x, *rest, **case.kwargs)[:1], atol=1e-4):
+    alone, among = (_on_clones(norm, y, *rest, **case.kwargs) for y in (x[:1], x))
+    if torch.allclose(alone, among[:1], atol=1e-4):
         return None
     return "The first vector alone gives another result than among its neighbours. Each is normalised by itself."
 
 
-def gradient_arrives(function: Callable, case: Case) -> str | None:
-    """a gradient reaches every input"""
-    inputs = [x.clone().requires_grad_() if _is_real(x) else x for x in case.args]
-    output = function(*inputs, **case.kwargs)
-    wanted = [x for x in inputs if _is_real(x)]
-    if not output.requires_grad or any(
-        g is None for g in torch.autograd.grad(output.square().sum(), wanted, allow_unused=True)
-    ):
-        return "The output is right, but no gradient reaches the inputs: do without .detach(), .item() and numpy."
-    return None
+Axes = int | tuple[int, ...] | None
 
 
-def _is_real(x: Any) -> bool:
-    return isinstance(x, Tensor) and x.is_floating_point()
+def _mean(x: Tensor, axes: Axes = -1) -> Tensor:
+    return x.mean(dim=tuple(range(x.ndim)) if axes is None else axes, keepdim=True)
 
 
-def _norm_over(dim: int | tuple[int, ...] | None) -> Callable:
+def _deviation(x: Tensor, axes: Axes, epsilon: float) -> Tensor:
+    """What layer norm divides by."""
+    return (_mean((x - _mean(x, axes)).square(), axes) + epsilon).sqrt()
+
+
+def _gain_and_bias(normed: Tensor, gain: Tensor, bias: Tensor) -> Tensor:
+    return gain * normed + bias
+
+
+def _norm(
+    by: Callable[[Tensor, Any, float], Tensor] = _deviation,
+    then: Callable[[Tensor, Tensor, Tensor], Tensor] = _gain_and_bias,
+    *,
+    over: Axes = -1,
+    level: Callable[[Tensor, Axes], Tensor | float] = _mean,
+) -> Callable[..., Tensor]:
+    """A layer norm that takes off another level, divides by something else, or uses gain and bias in another way."""
+
     def norm(x: Tensor, gain: Tensor, bias: Tensor, epsilon: float = 1e-5) -> Tensor:
-        axes = tuple(range(x.ndim)) if dim is None else dim
-        centred = x - x.mean(dim=axes, keepdim=True)
-        return gain * centred / (centred.square().mean(dim=axes, keepdim=True) + epsilon).sqrt() + bias
+        return then((x - level(x, over)) / by(x, over, epsilon), gain, bias)
 
     return norm
 
 
-def _norm_unbiased(x: Tensor, gain: Tensor, bias: Tensor, epsilon: float = 1e-5) -> Tensor:
-    return gain * (x - x.mean(-1, keepdim=True)) / (x.var(-1, keepdim=True) + epsilon).sqrt() + bias
+UNBIASED = {
+    "The variance was divided by n − 1, as `.var()` and `.std()` do by themselves. Layer norm divides by n: say "
+    "correction=0, or take the mean of the squares.": lambda x, axes, epsilon: (
+        x.var(axes, keepdim=True) + epsilon
+    ).sqrt(),
+    "Two things: `.std()` divides by n − 1 (say correction=0), and epsilon belongs inside the root.": (
+        lambda x, axes, epsilon: x.std(axes, keepdim=True) + epsilon
+    ),
+    "Two things: `.std()` divides by n − 1 (say correction=0), and epsilon is missing: add it to the variance, inside "
+    "the root.": lambda x, axes, epsilon: x.std(axes, keepdim=True),
+}
+BATCH_NORM = (
+    "Mean and variance were taken over the first axis, across sentences: that is batch norm. Each vector is normalised "
+    "by itself: the last axis."
+)
+OVER_EVERYTHING = (
+    "Mean and variance were taken over everything at once. Each vector has its own: over the last axis, keepdim=True."
+)
 
 
-def _norm_epsilon_outside(x: Tensor, gain: Tensor, bias: Tensor, epsilon: float = 1e-5) -> Tensor:
-    return gain * (x - x.mean(-1, keepdim=True)) / (x.std(-1, keepdim=True, correction=0) + epsilon) + bias
-
-
-def _norm_unbiased_and_outside(x: Tensor, gain: Tensor, bias: Tensor, epsilon: float = 1e-5) -> Tensor:
-    return gain * (x - x.mean(-1, keepdim=True)) / (x.std(-1, keepdim=True) + epsilon) + bias
-
-
-def _norm_without_epsilon(x: Tensor, gain: Tensor, bias: Tensor, epsilon: float = 1e-5) -> Tensor:
-    return layer_norm(x, gain, bias, 0.0)
-
-
-def _norm_own_epsilon(x: Tensor, gain: Tensor, bias: Tensor, epsilon: float = 1e-5) -> Tensor:
-    return layer_norm(x, gain, bias)
-
-
-def _norm_without_gain(x: Tensor, gain: Tensor, bias: Tensor, epsilon: float = 1e-5) -> Tensor:
-    return layer_norm(x, torch.ones_like(gain), bias, epsilon)
-
-
-def _norm_without_bias(x: Tensor, gain: Tensor, bias: Tensor, epsilon: float = 1e-5) -> Tensor:
-    return layer_norm(x, gain, torch.zeros_like(bias), epsilon)
-
-
-def _norm_without_either(x: Tensor, gain: Tensor, bias: Tensor, epsilon: float = 1e-5) -> Tensor:
-    return layer_norm(x, torch.ones_like(gain), torch.zeros_like(bias), epsilon)
-
-
-def _norm_bias_before_gain(x: Tensor, gain: Tensor, bias: Tensor, epsilon: float = 1e-5) -> Tensor:
-    return gain * (layer_norm(x, torch.ones_like(gain), torch.zeros_like(bias), epsilon) + bias)
-
-
-def _norm_by_variance(x: Tensor, gain: Tensor, bias: Tensor, epsilon: float = 1e-5) -> Tensor:
-    centred = x - x.mean(-1, keepdim=True)
-    return gain * centred / (centred.square().mean(-1, keepdim=True) + epsilon) + bias
-
-
-def _norm_of_root_mean_square(x: Tensor, gain: Tensor, bias: Tensor, epsilon: float = 1e-5) -> Tensor:
-    return gain * x / (x.square().mean(-1, keepdim=True) + epsilon).sqrt() + bias
-
-
-def _norm_mean_left_in(x: Tensor, gain: Tensor, bias: Tensor, epsilon: float = 1e-5) -> Tensor:
-    return gain * x / (x.var(-1, keepdim=True, correction=0) + epsilon).sqrt() + bias
-
-
-def _norm_by_length(x: Tensor, gain: Tensor, bias: Tensor, epsilon: float = 1e-5) -> Tensor:
-    centred = x - x.mean(-1, keepdim=True)
-    return gain * centred / (centred.square().sum(-1, keepdim=True) + epsilon).sqrt() + bias
+def _norm_by_module(x: Tensor, gain: Tensor, bias: Tensor, epsilon: float = 1e-5) -> Tensor:
+    return nn.LayerNorm(x.shape[-1], eps=epsilon)(x)
 
 
 def _norm_without_keepdim(x: Tensor, gain: Tensor, bias: Tensor, epsilon: float = 1e-5) -> Tensor:
@@ -188,9 +272,10 @@ def _norm_by_loops(x: Tensor, gain: Tensor, bias: Tensor, epsilon: float = 1e-5)
 LAYER_NORM = Check(
     reference=layer_norm,
     cases=vectors_gain_and_bias,
-    properties=[same_for_every_level, same_for_every_scale, each_by_itself, gradient_arrives],
+    properties=[same_for_every_level, same_for_every_scale, each_by_itself, same_gradient(layer_norm)],
     hints=(
-        "Lab 00's `standardise`-like steps, for each vector by itself: which axis holds the entries of one vector?",
+        "Take something off each vector, divide it by something, then gain and bias. Which axis of x holds the entries "
+        "of one vector?",
         """
         1. The mean of each vector: over the last axis, with keepdim=True so that it can be taken off again.
         2. The variance: the mean of the squared differences, over the same axis.
@@ -204,40 +289,71 @@ LAYER_NORM = Check(
         """,
     ),
     misconceptions={
-        "Mean and variance were taken over the first axis, across sentences: that is batch norm. Each vector is "
-        "normalised by itself: the last axis.": _norm_over(0),
-        "Mean and variance were taken over everything at once. Each vector has its own: over the last axis, "
-        "keepdim=True.": _norm_over(None),
+        BATCH_NORM: _norm(over=0),
+        OVER_EVERYTHING: _norm(over=None),
         "Mean and variance were taken over the words. Each word's vector is normalised by itself: the last axis.": (
-            _norm_over(-2)
+            _norm(over=-2)
         ),
         "A sentence's words were normalised together. Each word's vector has a mean and a variance of its own.": (
-            _norm_over((-2, -1))
+            _norm(over=(-2, -1))
         ),
-        "The variance was divided by n − 1, as `.var()` and `.std()` do by themselves. Layer norm divides by n: say "
-        "correction=0, or take the mean of the squares.": _norm_unbiased,
-        "Epsilon stands outside the root. It is added to the variance, then comes the root.": _norm_epsilon_outside,
-        "Two things: `.std()` divides by n − 1 (say correction=0), and epsilon belongs inside the root.": (
-            _norm_unbiased_and_outside
+        **{hint: _norm(by) for hint, by in UNBIASED.items()},
+        **{f"{BATCH_NORM} Then: {hint}": _norm(by, over=0) for hint, by in UNBIASED.items()},
+        **{f"{OVER_EVERYTHING} Then: {hint}": _norm(by, over=None) for hint, by in UNBIASED.items()},
+        "Epsilon stands outside the root. It is added to the variance, then comes the root.": _norm(
+            lambda x, axes, epsilon: x.std(-1, keepdim=True, correction=0) + epsilon
         ),
-        "Epsilon is missing: a vector whose entries are all the same divides 0 by 0. Add it to the variance.": (
-            _norm_without_epsilon
+        "Epsilon is missing: a vector whose entries are all the same divides 0 by 0. Add it to the variance.": _asked(
+            layer_norm, epsilon=_always(0.0)
         ),
-        "Epsilon is a parameter of the function. Use it as it comes, not a number of your own.": _norm_own_epsilon,
-        "The gain is missing: multiply the normalised entries by it.": _norm_without_gain,
-        "The bias is missing: add it at the end.": _norm_without_bias,
-        "Gain and bias are missing: the normalised entries times the gain, plus the bias.": _norm_without_either,
-        "The bias was multiplied by the gain, too. First times the gain, then plus the bias.": _norm_bias_before_gain,
-        "You divided by the variance. Its root, the standard deviation, has the units of the entries.": (
-            _norm_by_variance
+        "Epsilon is a parameter of the function. Use it as it comes, not a number of your own.": _asked(
+            layer_norm, epsilon=_always(1e-5)
         ),
+        **{
+            f"Epsilon is a parameter of the function. Use it as it comes, not a number of your own "
+            f"({own:.0e}).": _asked(layer_norm, epsilon=_always(own))
+            for own in (1e-6, 1e-7, 1e-8, 1e-9, 1e-12)
+        },
+        "Epsilon stands outside the root, and is a number of your own. Add the parameter to the variance, then take "
+        "the root.": _norm(lambda x, axes, epsilon: x.std(-1, keepdim=True, correction=0) + 1e-5),
+        "The gain is missing: multiply the normalised entries by it.": _asked(layer_norm, gain=torch.ones_like),
+        "The bias is missing: add it at the end.": _asked(layer_norm, bias=torch.zeros_like),
+        "Gain and bias are missing: the normalised entries times the gain, plus the bias.": _asked(
+            layer_norm, gain=torch.ones_like, bias=torch.zeros_like
+        ),
+        "`nn.LayerNorm` has a gain and bias of its own, which are 1 and 0. Use those that are given.": _norm_by_module,
+        "Gain and bias are swapped: times the gain, plus the bias.": _norm(
+            then=lambda normed, gain, bias: bias * normed + gain
+        ),
+        "The bias was taken off. Add it.": _norm(then=lambda normed, gain, bias: gain * normed - bias),
+        "The bias was multiplied by the gain, too. First times the gain, then plus the bias.": _norm(
+            then=lambda normed, gain, bias: gain * (normed + bias)
+        ),
+        "You divided by the variance. Its root, the standard deviation, has the units of the entries.": _norm(
+            lambda x, axes, epsilon: x.var(-1, keepdim=True, correction=0) + epsilon
+        ),
+        "A root too many: divide by the root of (variance + epsilon), and the standard deviation is a root already.": (
+            _norm(lambda x, axes, epsilon: (x.std(-1, keepdim=True, correction=0) + epsilon).sqrt())
+        ),
+        "The division is missing: after the mean is off, divide by the root of (variance + epsilon).": _norm(
+            lambda x, axes, epsilon: torch.ones_like(x)
+        ),
+        "Division binds tighter than minus: put brackets round x − mean, and divide all of "
+        "it.": lambda x, gain, bias, epsilon=1e-5: gain * (x - _mean(x) / _deviation(x, -1, epsilon)) + bias,
         "The mean was not taken off: this is the root-mean-square norm, which later models use. Subtract the mean "
-        "first.": _norm_of_root_mean_square,
-        "You divided x itself. Take the mean off above the line as well.": _norm_mean_left_in,
+        "first.": _norm(lambda x, axes, epsilon: (_mean(x.square()) + epsilon).sqrt(), level=lambda x, axes: 0.0),
+        "The variance is the mean of the squared differences from the mean, and you squared x itself.": _norm(
+            lambda x, axes, epsilon: (_mean(x.square()) + epsilon).sqrt()
+        ),
+        "You divided x itself. Take the mean off above the line as well.": _norm(level=lambda x, axes: 0.0),
         "keepdim=True is missing: without it a vector's mean meets the wrong entries, or none at all.": (
             _norm_without_keepdim
         ),
-        "You divided by the length of the vector, the root of a sum. A variance is a mean of squares.": _norm_by_length,
+        "You divided by the length of the vector, the root of a sum. A variance is a mean of squares.": _norm(
+            lambda x, axes, epsilon: ((x - _mean(x)).square().sum(-1, keepdim=True) + epsilon).sqrt()
+        ),
+        "`F.normalize` divides by the length of the vector, the root of a sum. A variance is a mean of squares, and "
+        "epsilon is added to it.": lambda x, gain, bias, epsilon=1e-5: gain * F.normalize(x - _mean(x), dim=-1) + bias,
     },
     also_right=[_norm_by_pytorch, _norm_by_var, _norm_by_loops],
 )
@@ -289,7 +405,7 @@ def sublayers_and_norms(seed: int) -> list[Case]:
 def pre_norm_lets_x_through(function: Callable, case: Case) -> str | None:
     """with the norm first, a sublayer that adds nothing leaves x as it is"""
     x, _, norm, _ = case.args
-    if torch.allclose(function(x.clone(), nothing, norm, True), x, atol=1e-5):
+    if torch.allclose(_on_clones(function, x, nothing, norm, True), x, atol=1e-5):
         return None
     return "With the norm first and a sublayer that adds nothing, x should come out as it went in."
 
@@ -297,53 +413,35 @@ def pre_norm_lets_x_through(function: Callable, case: Case) -> str | None:
 def post_norm_ends_with_the_norm(function: Callable, case: Case) -> str | None:
     """with the norm last, what comes out is normalised"""
     x, sublayer, norm, _ = case.args
-    if torch.allclose(function(x.clone(), sublayer, norm, False).mean(-1), x.new_tensor(0.5), atol=1e-3):
+    if torch.allclose(_on_clones(function, x, sublayer, norm, False).mean(-1), x.new_tensor(0.5), atol=1e-3):
         return None
     return "With the norm last, the output should be what the norm returned."
 
 
 Sublayer = Callable[[Tensor], Tensor]
+Road = Callable[[Tensor, Sublayer, Sublayer], Tensor]
+
+
+def _first(x: Tensor, sublayer: Sublayer, norm: Sublayer) -> Tensor:
+    return x + sublayer(norm(x))
+
+
+def _last(x: Tensor, sublayer: Sublayer, norm: Sublayer) -> Tensor:
+    return norm(x + sublayer(x))
 
 
 def residual(x: Tensor, sublayer: Sublayer, norm: Sublayer, norm_first: bool) -> Tensor:
     """x + sublayer(norm(x)), or norm(x + sublayer(x))."""
-    return x + sublayer(norm(x)) if norm_first else norm(x + sublayer(x))
+    return _first(x, sublayer, norm) if norm_first else _last(x, sublayer, norm)
 
 
-def _always_first(x: Tensor, sublayer: Sublayer, norm: Sublayer, norm_first: bool) -> Tensor:
-    return residual(x, sublayer, norm, True)
+def _roads(first: Road = _first, last: Road = _last) -> Callable[..., Tensor]:
+    """A residual with another formula for the norm first, or for the norm last."""
+    return lambda x, sublayer, norm, norm_first: (first if norm_first else last)(x, sublayer, norm)
 
 
-def _always_last(x: Tensor, sublayer: Sublayer, norm: Sublayer, norm_first: bool) -> Tensor:
-    return residual(x, sublayer, norm, False)
-
-
-def _orders_swapped(x: Tensor, sublayer: Sublayer, norm: Sublayer, norm_first: bool) -> Tensor:
-    return residual(x, sublayer, norm, not norm_first)
-
-
-def _no_residual(x: Tensor, sublayer: Sublayer, norm: Sublayer, norm_first: bool) -> Tensor:
-    return sublayer(norm(x)) if norm_first else norm(sublayer(x))
-
-
-def _no_residual_when_first(x: Tensor, sublayer: Sublayer, norm: Sublayer, norm_first: bool) -> Tensor:
-    return sublayer(norm(x)) if norm_first else norm(x + sublayer(x))
-
-
-def _normed_residual(x: Tensor, sublayer: Sublayer, norm: Sublayer, norm_first: bool) -> Tensor:
-    return norm(x) + sublayer(norm(x)) if norm_first else norm(x + sublayer(x))
-
-
-def _norm_of_the_answer(x: Tensor, sublayer: Sublayer, norm: Sublayer, norm_first: bool) -> Tensor:
-    return x + sublayer(norm(x)) if norm_first else x + norm(sublayer(x))
-
-
-def _norm_at_both_ends(x: Tensor, sublayer: Sublayer, norm: Sublayer, norm_first: bool) -> Tensor:
-    return x + sublayer(norm(x)) if norm_first else norm(x + sublayer(norm(x)))
-
-
-def _multiplied(x: Tensor, sublayer: Sublayer, norm: Sublayer, norm_first: bool) -> Tensor:
-    return x * sublayer(norm(x)) if norm_first else norm(x * sublayer(x))
+def _own_norm(x: Tensor, sublayer: Sublayer, norm: Sublayer, norm_first: bool) -> Tensor:
+    return residual(x, sublayer, lambda y: F.layer_norm(y, y.shape[-1:]), norm_first)
 
 
 def _residual_in_steps(x: Tensor, sublayer: Sublayer, norm: Sublayer, norm_first: bool) -> Tensor:
@@ -360,7 +458,8 @@ def _residual_by_composition(x: Tensor, sublayer: Sublayer, norm: Sublayer, norm
 RESIDUAL = Check(
     reference=residual,
     cases=sublayers_and_norms,
-    properties=[pre_norm_lets_x_through, post_norm_ends_with_the_norm],
+    properties=[pre_norm_lets_x_through, post_norm_ends_with_the_norm, same_gradient(residual)],
+    in_place=IN_PLACE,
     hints=(
         "Two formulas stand above. One `if` chooses between them.",
         """
@@ -375,20 +474,62 @@ RESIDUAL = Check(
     ),
     misconceptions={
         "The norm comes first whatever was asked. Without norm_first it is the last thing: norm(x + sublayer(x)).": (
-            _always_first
+            _roads(last=_first)
         ),
-        "The norm comes last even where it was asked for first: then it is x + sublayer(norm(x)).": _always_last,
-        "The two orders are swapped: norm_first=True means that the sublayer sees norm(x).": _orders_swapped,
-        "x itself is missing: what the sublayer says is added to x.": _no_residual,
-        "With the norm first, x itself is missing: what the sublayer says is added to x.": _no_residual_when_first,
-        "With the norm first, you add to norm(x). The road past the sublayer must stay free: add to x itself.": (
-            _normed_residual
+        "The norm comes last even where it was asked for first: then it is x + sublayer(norm(x)).": _roads(_last),
+        "The two orders are swapped: norm_first=True means that the sublayer sees norm(x).": _roads(_last, _first),
+        "The norm is missing: x + sublayer(norm(x)), or norm(x + sublayer(x)).": _roads(
+            lambda x, sublayer, norm: x + sublayer(x), lambda x, sublayer, norm: x + sublayer(x)
         ),
+        "With the norm first, the norm is missing: the sublayer sees norm(x).": _roads(
+            lambda x, sublayer, norm: x + sublayer(x)
+        ),
+        "With the norm last, the norm is missing: take it of the sum, norm(x + sublayer(x)).": _roads(
+            last=lambda x, sublayer, norm: x + sublayer(x)
+        ),
+        "x itself is missing: what the sublayer says is added to x.": _roads(
+            lambda x, sublayer, norm: sublayer(norm(x)), lambda x, sublayer, norm: norm(sublayer(x))
+        ),
+        "With the norm first, x itself is missing: what the sublayer says is added to x.": _roads(
+            lambda x, sublayer, norm: sublayer(norm(x))
+        ),
+        "With the norm first, you add to norm(x). The road past the sublayer must stay free: add to x itself.": _roads(
+            lambda x, sublayer, norm: norm(x) + sublayer(norm(x))
+        ),
+        "With the norm first, the sublayer sees norm(x): x + sublayer(norm(x)). You normalised its answer.": _roads(
+            lambda x, sublayer, norm: x + norm(sublayer(x))
+        ),
+        "With the norm first, there is a norm at both ends. The road past the sublayer must stay free: nothing comes "
+        "after the sum.": _roads(lambda x, sublayer, norm: norm(x + sublayer(norm(x)))),
         "With the norm last, only the sublayer's answer was normalised. Normalise the sum: norm(x + sublayer(x)).": (
-            _norm_of_the_answer
+            _roads(last=lambda x, sublayer, norm: x + norm(sublayer(x)))
         ),
-        "With the norm last, there is a norm at both ends. There the sublayer sees x as it is.": _norm_at_both_ends,
-        "You multiplied. A residual is a sum.": _multiplied,
+        "You normalised the sublayer's answer, whatever was asked. The norm comes before the sublayer, or after the "
+        "sum.": _roads(
+            lambda x, sublayer, norm: x + norm(sublayer(x)), lambda x, sublayer, norm: x + norm(sublayer(x))
+        ),
+        "With the norm last, x alone was normalised. Normalise the sum: norm(x + sublayer(x)).": _roads(
+            last=lambda x, sublayer, norm: norm(x) + sublayer(x)
+        ),
+        "With the norm last, there is a norm at both ends. There the sublayer sees x as it is.": _roads(
+            last=lambda x, sublayer, norm: norm(x + sublayer(norm(x)))
+        ),
+        "There is a norm at both ends, whatever was asked. It stands before the sublayer, or after the sum.": _roads(
+            lambda x, sublayer, norm: norm(x + sublayer(norm(x))), lambda x, sublayer, norm: norm(x + sublayer(norm(x)))
+        ),
+        "x was added twice. Once is enough.": _roads(
+            lambda x, sublayer, norm: x + x + sublayer(norm(x)), lambda x, sublayer, norm: norm(x + x + sublayer(x))
+        ),
+        "You multiplied. A residual is a sum.": _roads(
+            lambda x, sublayer, norm: x * sublayer(norm(x)), lambda x, sublayer, norm: norm(x * sublayer(x))
+        ),
+        "You subtracted what the sublayer says. A residual is a sum.": _roads(
+            lambda x, sublayer, norm: x - sublayer(norm(x)), lambda x, sublayer, norm: norm(x - sublayer(x))
+        ),
+        "Sublayer and norm changed places: the parameters come in the order x, sublayer, norm, norm_first.": _roads(
+            lambda x, sublayer, norm: x + norm(sublayer(x)), lambda x, sublayer, norm: sublayer(x + norm(x))
+        ),
+        "Use the norm that is handed to you. It has a gain and bias, which a norm of your own lacks.": _own_norm,
     },
     also_right=[_residual_in_steps, _residual_by_composition],
 )
@@ -447,7 +588,7 @@ def blocks_and_sequences(seed: int) -> list[Case]:
              draw(2, 5, 8), causal_mask(3), real),
         Case("the same with the norm last", Block(8, 2, False, seed + 4), draw(2, 3, 8), draw(2, 5, 8),
              causal_mask(3), real),
-        Case("a single word, nothing hidden", Block(8, 4, True, seed + 5), draw(2, 1, 8), draw(2, 4, 8), None, None),
+        Case("three words, nothing hidden", Block(8, 4, True, seed + 5), draw(2, 3, 8), draw(2, 4, 8), None, None),
     ]  # fmt: skip
 
 
@@ -458,7 +599,7 @@ def later_words_do_not_count(function: Callable, case: Case) -> str | None:
         return None
     changed = x.clone()
     changed[..., -1, :] += 1
-    before, after = (function(block, y, memory, mask, memory_mask) for y in (x, changed))
+    before, after = (_on_clones(function, block, y, memory, mask, memory_mask) for y in (x, changed))
     if torch.allclose(before[..., :-1, :], after[..., :-1, :], atol=1e-4):
         return None
     return "The last word was changed, and words before it changed with it. Hand `mask` to the self-attention."
@@ -470,7 +611,7 @@ def filling_does_not_count(function: Callable, case: Case) -> str | None:
     if memory_mask is None:
         return None
     changed = torch.where(memory_mask.mT, memory, memory + 3)
-    before, after = (function(block, x, m, mask, memory_mask) for m in (memory, changed))
+    before, after = (_on_clones(function, block, x, m, mask, memory_mask) for m in (memory, changed))
     if torch.allclose(before, after, atol=1e-4):
         return None
     return "A source word that is only filling was changed, and your output changed with it: use `memory_mask`."
@@ -487,33 +628,65 @@ def decoder_block(block: Any, x: Tensor, memory: Tensor, mask: Mask, memory_mask
     return residual(x, block.feed_forward, block.norms[2], first)
 
 
+@dataclass
+class _Scene:
+    """What a decoder block is given; x is what has become of it so far."""
+
+    block: Any
+    x: Tensor
+    memory: Tensor
+    mask: Mask
+    memory_mask: Mask
+
+
+Part = Callable[[Tensor, _Scene], Tensor]
+
+
+def _look(y: Tensor, at: _Scene) -> Tensor:
+    return at.block.attention(y, mask=at.mask)
+
+
+def _over(y: Tensor, at: _Scene) -> Tensor:
+    return at.block.cross_attention(y, at.memory, at.memory_mask)
+
+
+def _think(y: Tensor, at: _Scene) -> Tensor:
+    return at.block.feed_forward(y)
+
+
+def _of_x(part: Part) -> Part:
+    """A lambda that takes y and uses x."""
+    return lambda y, at: part(at.x, at)
+
+
+def _seeing(part: Part, at: _Scene) -> Sublayer:
+    return lambda y: part(y, at)
+
+
 def _wrong_block(
-    attend: Callable[..., Tensor] | None = None,
-    cross: Callable[..., Tensor] | None = None,
+    look: Part = _look,
+    over: Part = _over,
+    think: Part = _think,
+    *,
     norms: tuple[int, int, int] = (0, 1, 2),
+    order: tuple[int, ...] = (0, 1, 2),
+    joined: dict[int, Callable[..., Tensor]] | None = None,
+    first: Callable[[bool], bool] = bool,
 ) -> Callable[..., Tensor]:
-    """A decoder block with other self-attention, cross-attention or norms."""
+    """A decoder block with other parts, other norms, another order, or something else in the place of a residual."""
 
     def wrong(block: Any, x: Tensor, memory: Tensor, mask: Mask, memory_mask: Mask) -> Tensor:
-        look = attend or (lambda block, y, memory, mask, memory_mask: block.attention(y, mask=mask))
-        over = cross or (lambda block, y, memory, mask, memory_mask: block.cross_attention(y, memory, memory_mask))
-        first, (a, b, c) = block.norm_first, norms
-        x = residual(x, lambda y: look(block, y, memory, mask, memory_mask), block.norms[a], first)
-        x = residual(x, lambda y: over(block, y, memory, mask, memory_mask), block.norms[b], first)
-        return residual(x, block.feed_forward, block.norms[c], first)
+        at = _Scene(block, x, memory, mask, memory_mask)
+        for i in order:
+            join = (joined or {}).get(i, residual)
+            at.x = join(at.x, _seeing((look, over, think)[i], at), block.norms[norms[i]], first(block.norm_first))
+        return at.x
 
     return wrong
 
 
-def _memory_through_the_norm(block: Any, y: Tensor, memory: Tensor, mask: Mask, memory_mask: Mask) -> Tensor:
-    return block.cross_attention(y, block.norms[1](memory), memory_mask)
-
-
-def _cross_first(block: Any, x: Tensor, memory: Tensor, mask: Mask, memory_mask: Mask) -> Tensor:
-    first = block.norm_first
-    x = residual(x, lambda y: block.cross_attention(y, memory, memory_mask), block.norms[1], first)
-    x = residual(x, lambda y: block.attention(y, mask=mask), block.norms[0], first)
-    return residual(x, block.feed_forward, block.norms[2], first)
+def _memory_through_the_norm(y: Tensor, at: _Scene) -> Tensor:
+    return at.block.cross_attention(y, at.block.norms[1](at.memory), at.memory_mask)
 
 
 def _side_by_side(block: Any, x: Tensor, memory: Tensor, mask: Mask, memory_mask: Mask) -> Tensor:
@@ -523,29 +696,16 @@ def _side_by_side(block: Any, x: Tensor, memory: Tensor, mask: Mask, memory_mask
     return residual(looked + over - x, block.feed_forward, block.norms[2], first)
 
 
-def _without_feed_forward(block: Any, x: Tensor, memory: Tensor, mask: Mask, memory_mask: Mask) -> Tensor:
-    first = block.norm_first
-    x = residual(x, lambda y: block.attention(y, mask=mask), block.norms[0], first)
-    return residual(x, lambda y: block.cross_attention(y, memory, memory_mask), block.norms[1], first)
+def _one_norm_more(block: Any, x: Tensor, memory: Tensor, mask: Mask, memory_mask: Mask) -> Tensor:
+    return block.norms[2](decoder_block(block, x, memory, mask, memory_mask))
 
 
-def _without_cross(block: Any, x: Tensor, memory: Tensor, mask: Mask, memory_mask: Mask) -> Tensor:
-    first = block.norm_first
-    x = residual(x, lambda y: block.attention(y, mask=mask), block.norms[0], first)
-    return residual(x, block.feed_forward, block.norms[2], first)
+def _everywhere(join: Callable[..., Tensor]) -> dict[int, Callable[..., Tensor]]:
+    return dict.fromkeys(range(3), join)
 
 
-def _cross_without_residual(block: Any, x: Tensor, memory: Tensor, mask: Mask, memory_mask: Mask) -> Tensor:
-    first, norm = block.norm_first, block.norms[1]
-    x = residual(x, lambda y: block.attention(y, mask=mask), block.norms[0], first)
-    x = block.cross_attention(norm(x) if first else x, memory, memory_mask)
-    return residual(x if first else norm(x), block.feed_forward, block.norms[2], first)
-
-
-def _block_always_first(block: Any, x: Tensor, memory: Tensor, mask: Mask, memory_mask: Mask) -> Tensor:
-    x = residual(x, lambda y: block.attention(y, mask=mask), block.norms[0], True)
-    x = residual(x, lambda y: block.cross_attention(y, memory, memory_mask), block.norms[1], True)
-    return residual(x, block.feed_forward, block.norms[2], True)
+_bare = _roads(lambda x, sublayer, norm: sublayer(norm(x)), lambda x, sublayer, norm: norm(sublayer(x)))
+"""A norm and a sublayer, without the sum."""
 
 
 def _block_written_out(block: Any, x: Tensor, memory: Tensor, mask: Mask, memory_mask: Mask) -> Tensor:
@@ -574,7 +734,8 @@ def _block_by_a_list(block: Any, x: Tensor, memory: Tensor, mask: Mask, memory_m
 DECODER_BLOCK = Check(
     reference=decoder_block,
     cases=blocks_and_sequences,
-    properties=[later_words_do_not_count, filling_does_not_count],
+    properties=[later_words_do_not_count, filling_does_not_count, same_gradient(decoder_block)],
+    in_place=IN_PLACE,
     hints=(
         "It is the encoder's block above with one residual more in the middle. Who asks there, and who is looked at?",
         """
@@ -592,44 +753,143 @@ DECODER_BLOCK = Check(
     misconceptions={
         "Cross-attention got its keys and values from the decoder's own words, so the source is never read. Hand it "
         "the memory: block.cross_attention(y, memory, memory_mask).": _wrong_block(
-            cross=lambda block, y, memory, mask, memory_mask: block.cross_attention(y)
+            over=lambda y, at: at.block.cross_attention(y)
         ),
         "Cross-attention looks at the decoder's own words under the causal mask: a second self-attention. Its context "
         "is the memory, its mask memory_mask.": _wrong_block(
-            cross=lambda block, y, memory, mask, memory_mask: block.cross_attention(y, mask=mask)
+            over=lambda y, at: at.block.cross_attention(y, mask=at.mask)
         ),
         "In cross-attention the memory asks and the decoder's words are looked at. Turn it round: y asks, the memory "
-        "is the context.": _wrong_block(
-            cross=lambda block, y, memory, mask, memory_mask: block.cross_attention(memory, y)
+        "is the context.": _wrong_block(over=lambda y, at: at.block.cross_attention(at.memory, y)),
+        "In cross-attention the memory asks and the decoder's words are looked at, under memory_mask. Turn it round: y "
+        "asks, the memory is the context, memory_mask hides its filling.": _wrong_block(
+            over=lambda y, at: at.block.cross_attention(at.memory, y, at.memory_mask)
+        ),
+        "In cross-attention the memory asks and the decoder's words are looked at, under `mask`. Turn it round: y "
+        "asks, the memory is the context, memory_mask hides its filling.": _wrong_block(
+            over=lambda y, at: at.block.cross_attention(at.memory, y, at.mask)
         ),
         "block.attention did both: the look at the memory has weights of its own, block.cross_attention.": _wrong_block(
-            cross=lambda block, y, memory, mask, memory_mask: block.attention(y, memory, memory_mask)
+            over=lambda y, at: at.block.attention(y, at.memory, at.memory_mask)
+        ),
+        "block.cross_attention did both: the look at the words so far has weights of its own, block.attention.": (
+            _wrong_block(lambda y, at: at.block.cross_attention(y, mask=at.mask))
+        ),
+        "The two attentions are swapped: block.attention is for the words so far, block.cross_attention for the "
+        "memory.": _wrong_block(
+            lambda y, at: at.block.cross_attention(y, mask=at.mask),
+            lambda y, at: at.block.attention(y, at.memory, at.memory_mask),
         ),
         "The memory went through the decoder's norm. It was normalised at the end of the encoder: hand it on as it "
-        "is.": _wrong_block(cross=_memory_through_the_norm),
+        "is.": _wrong_block(over=_memory_through_the_norm),
+        "The self-attention looks at the memory. There the words so far look at each other: "
+        "block.attention(y, mask=mask).": _wrong_block(lambda y, at: at.block.attention(y, at.memory, at.mask)),
         "The self-attention has no mask, so every word sees those that come after it: mask=mask.": _wrong_block(
-            attend=lambda block, y, memory, mask, memory_mask: block.attention(y)
+            lambda y, at: at.block.attention(y)
         ),
         "Cross-attention has no mask, so it looks at the filling: hand it memory_mask.": _wrong_block(
-            cross=lambda block, y, memory, mask, memory_mask: block.cross_attention(y, memory)
+            over=lambda y, at: at.block.cross_attention(y, at.memory)
+        ),
+        "Neither attention has its mask: mask=mask for the words so far, memory_mask for the memory.": _wrong_block(
+            lambda y, at: at.block.attention(y), lambda y, at: at.block.cross_attention(y, at.memory)
         ),
         "The two masks are swapped: `mask` is for the words so far, `memory_mask` for the memory.": _wrong_block(
-            attend=lambda block, y, memory, mask, memory_mask: block.attention(y, mask=memory_mask),
-            cross=lambda block, y, memory, mask, memory_mask: block.cross_attention(y, memory, mask),
+            lambda y, at: at.block.attention(y, mask=at.memory_mask),
+            lambda y, at: at.block.cross_attention(y, at.memory, at.mask),
         ),
+        "Cross-attention got `mask`, which is for the words so far. What it may see of the memory says "
+        "`memory_mask`.": (_wrong_block(over=lambda y, at: at.block.cross_attention(y, at.memory, at.mask))),
+        "The self-attention got `memory_mask`, which is for the memory. Which words so far it may see says `mask`.": (
+            _wrong_block(lambda y, at: at.block.attention(y, mask=at.memory_mask))
+        ),
+        "You made a mask of your own. Which words may be seen is said by `mask`, and None hides nothing.": _wrong_block(
+            lambda y, at: at.block.attention(y, mask=causal_mask(y.shape[1]))
+        ),
+        **{
+            f"In {where} you use x. With the norm first, y is norm(x), which the sublayer should see: use "
+            "y.": _wrong_block(*parts)
+            for where, parts in {
+                "the self-attention's lambda": (_of_x(_look),),
+                "cross-attention's lambda": (_look, _of_x(_over)),
+                "the lambdas of both attentions": (_of_x(_look), _of_x(_over)),
+                "all three lambdas": (_of_x(_look), _of_x(_over), _of_x(_think)),
+            }.items()
+        },
         "One norm serves all three. Each sublayer has its own: norms[0], norms[1], norms[2].": _wrong_block(
             norms=(0, 0, 0)
         ),
+        **{
+            f"The norms are mixed up: yours are norms[{a}], norms[{b}], norms[{c}]. They are norms[0], norms[1], "
+            "norms[2], in this order.": _wrong_block(norms=(a, b, c))
+            for a, b, c in ((0, 1, 1), (0, 2, 1), (2, 1, 0), (1, 0, 2), (0, 0, 1), (0, 0, 2), (0, 1, 0))
+        },
         "Cross-attention came before self-attention. First the words so far look at each other, then at the memory.": (
-            _cross_first
+            _wrong_block(order=(1, 0, 2))
+        ),
+        "Cross-attention came before self-attention, with norms[0]. First the words so far look at each other, then at "
+        "the memory.": _wrong_block(order=(1, 0, 2), norms=(1, 0, 2)),
+        "The small network came before cross-attention. It comes last.": _wrong_block(order=(0, 2, 1)),
+        "The small network came before cross-attention, with norms[1]. It comes last, with norms[2].": _wrong_block(
+            order=(0, 2, 1), norms=(0, 2, 1)
         ),
         "Self-attention and cross-attention both saw the block's input. The second should see what the first gave.": (
             _side_by_side
         ),
-        "The small network at the end is missing.": _without_feed_forward,
-        "Cross-attention is missing: without it the decoder never sees the source.": _without_cross,
-        "Cross-attention has no residual around it: what it says is added to x.": _cross_without_residual,
-        "The norm comes first even in a post-norm block: hand block.norm_first on to residual.": _block_always_first,
+        "Nothing comes of the small network: it is missing, or its result was not handed back.": _wrong_block(
+            order=(0, 1)
+        ),
+        "Nothing comes of cross-attention: it is missing, or its result was not handed on as x. Without it the decoder "
+        "never sees the source.": _wrong_block(order=(0, 2)),
+        "This is the encoder's block, with norms[1] for the small network. Cross-attention comes between its two "
+        "parts: without it the decoder never sees the source.": _wrong_block(order=(0, 2), norms=(0, 1, 1)),
+        "Nothing comes of self-attention: it is missing, or its result was not handed on as x = residual(…).": (
+            _wrong_block(order=(1, 2))
+        ),
+        "Nothing comes of either attention. What a residual returns must be kept: x = residual(…).": _wrong_block(
+            order=(2,)
+        ),
+        "This is self-attention alone. Cross-attention and the small network follow, each inside a residual.": (
+            _wrong_block(order=(0,))
+        ),
+        "Cross-attention has no residual around it: what it says is added to x.": _wrong_block(joined={1: _bare}),
+        "The small network has no residual around it: what it says is added to x.": _wrong_block(joined={2: _bare}),
+        "The small network has no residual around it, and its norm comes first even in a post-norm block. Hand it to "
+        "residual.": _wrong_block(joined={2: lambda x, sublayer, norm, first: sublayer(norm(x))}),
+        "The small network has neither norm nor residual: hand it to residual, with norms[2].": _wrong_block(
+            joined={2: lambda x, sublayer, norm, first: sublayer(x)}
+        ),
+        "The small network has no norm: hand it to residual, with norms[2].": _wrong_block(
+            joined={2: lambda x, sublayer, norm, first: x + sublayer(x)}
+        ),
+        "There are no residuals: what each of the three says is added to x.": _wrong_block(joined=_everywhere(_bare)),
+        "There are no residuals, and the norms come first whatever was asked. Put each of the three into residual.": (
+            _wrong_block(joined=_everywhere(lambda x, sublayer, norm, first: sublayer(norm(x))))
+        ),
+        "There are neither norms nor residuals. Put each of the three into residual, with its norm.": _wrong_block(
+            joined=_everywhere(lambda x, sublayer, norm, first: sublayer(x))
+        ),
+        "There are no norms. Put each of the three into residual, which knows where the norm belongs.": _wrong_block(
+            joined=_everywhere(lambda x, sublayer, norm, first: x + sublayer(x))
+        ),
+        "You added x to what residual returned. It adds x already: x = residual(…).": _wrong_block(
+            joined=_everywhere(lambda x, *rest: x + residual(x, *rest))
+        ),
+        "You added x to what the first residual returned. It adds x already: x = residual(…).": _wrong_block(
+            joined={0: lambda x, *rest: x + residual(x, *rest)}
+        ),
+        "Sublayer and norm are swapped: residual takes x, the sublayer, the norm, and norm_first.": _wrong_block(
+            joined=_everywhere(lambda x, sublayer, norm, first: residual(x, norm, sublayer, first))
+        ),
+        "A norm too many at the end: residual knows where the norm belongs, hand back what it returns.": _one_norm_more,
+        "The norm comes first even in a post-norm block: hand block.norm_first on to residual.": _wrong_block(
+            first=lambda first: True
+        ),
+        "The norm comes last even in a pre-norm block: hand block.norm_first on to residual.": _wrong_block(
+            first=lambda first: False
+        ),
+        "Pre-norm and post-norm are swapped: hand block.norm_first on to residual as it is.": _wrong_block(
+            first=lambda first: not first
+        ),
     },
     also_right=[_block_written_out, _block_by_a_list],
 )
@@ -653,7 +913,7 @@ def labels_to_shift(seed: int) -> list[Case]:
 def nobody_sees_their_own_label(function: Callable, case: Case) -> str | None:
     """each place holds the label of the place before"""
     labels, *rest = case.args
-    if torch.equal(function(labels, *rest)[:, 1:], labels[:, :-1]):
+    if torch.equal(_on_clones(function, labels, *rest)[:, 1:], labels[:, :-1]):
         return None
     return "Place t should hold the label of place t − 1."
 
@@ -686,8 +946,16 @@ def _first_replaced(labels: Tensor, start: int = 1) -> Tensor:
     return torch.cat([_starts(labels, start), labels[:, 1:]], dim=1)
 
 
-def _always_one(labels: Tensor, start: int = 1) -> Tensor:
-    return seq2seq.shift_right(labels, 1)
+def _start_last(labels: Tensor, start: int = 1) -> Tensor:
+    return torch.cat([labels[:, :-1], _starts(labels, start)], dim=1)
+
+
+def _shifted_by_two(labels: Tensor, start: int = 1) -> Tensor:
+    return seq2seq.shift_right(seq2seq.shift_right(labels, start), start)
+
+
+def _copied_forwards(labels: Tensor, start: int = 1) -> Tensor:
+    return torch.cat([_starts(labels, start), labels[:, :1].expand(-1, labels.shape[1] - 1)], dim=1)
 
 
 def _shifted_down(labels: Tensor, start: int = 1) -> Tensor:
@@ -733,7 +1001,20 @@ SHIFT_RIGHT = Check(
         "The start token is missing: it stands first, before all labels but the last.": _one_shorter,
         "The last label came round to the front. There belongs the start token.": _rolled,
         "Only the first label was replaced, and the others were not moved: each still sees itself.": _first_replaced,
-        "The start token is a parameter of the function: use `start`, not 1.": _always_one,
+        "The last label came round to the front, and into the next sentence: `roll` without dims takes all sentences "
+        "for one. At the front belongs the start token.": lambda labels, start=1: labels.roll(1),
+        "The start token stands at the end: it comes first.": _start_last,
+        "The first place holds 0: put `start` there.": _asked(seq2seq.shift_right, start=_always(0)),
+        "The start token is a parameter of the function: use `start`, not 1.": _asked(
+            seq2seq.shift_right, start=_always(1)
+        ),
+        "The start token is a parameter of the function: use `start`, not 2.": _asked(
+            seq2seq.shift_right, start=_always(2)
+        ),
+        "This is shifted by two places: each should see the label of the place before. Leave out the last label "
+        "alone.": (_shifted_by_two),
+        "You copied from places that were already overwritten, so the first label went all the way. Go from the last "
+        "place to the first, or copy from `labels`.": _copied_forwards,
         "You moved whole sentences. The tokens are the second axis: dim=1.": _shifted_down,
     },
     also_right=[_shift_by_filling, _shift_by_pad, _shift_by_lists],
@@ -755,29 +1036,21 @@ def logits_and_labels(seed: int) -> list[Case]:
         Case("sentences of several lengths, filled up", draw(3, 4, 5), filled, 0.1),
         Case("filled up, no smoothing", draw(3, 4, 5), filled, 0.0),
         Case("a sentence of nothing but filling", draw(2, 2, 5), torch.tensor([[3, 2], [0, 0]]), 0.1),
-        Case("another number for filling", draw(2, 3, 6), torch.tensor([[0, 5, 4], [3, 4, 4]]), 0.1, 4),
+        Case("another number for filling", draw(2, 3, 6), torch.tensor([[0, 5, 4], [4, 3, 1]]), 0.1, 4),
+        Case("smoothing and filling left out", draw(2, 2, 5), torch.tensor([[3, 2], [1, 0]])),
         Case("very large logits", 150 * draw(2, 2, 5), torch.tensor([[3, 2], [1, 2]]), 0.1),
     ]
 
 
 def filling_costs_nothing(loss: Callable, case: Case) -> str | None:
     """other logits where there is only filling give the same loss"""
-    logits, labels, smoothing, *rest = case.args
-    padding = rest[0] if rest else 0
+    logits, labels, *rest = case.args
+    padding = rest[1] if len(rest) > 1 else 0
     changed = torch.where((labels == padding)[..., None], logits.flip(-1) + 2, logits)
-    if torch.allclose(loss(changed, labels, smoothing, padding), loss(logits, labels, smoothing, padding), atol=1e-4):
+    other, same = (_on_clones(loss, x, labels, *rest) for x in (changed, logits))
+    if torch.allclose(other, same, atol=1e-4):
         return None
     return "The logits of the filling were changed, and your loss changed with them."
-
-
-def _loss_reaches_the_logits(loss: Callable, case: Case) -> str | None:
-    """a gradient reaches the logits"""
-    logits, *rest = case.args
-    logits = logits.clone().requires_grad_()
-    value = loss(logits, *rest)
-    if not value.requires_grad or torch.autograd.grad(value, logits, allow_unused=True)[0] is None:
-        return "The loss is right, but no gradient reaches the logits: do without .item(), .tolist() and numpy."
-    return None
 
 
 def smoothed_loss(logits: Tensor, labels: Tensor, smoothing: float = 0.1, padding: int = 0) -> Tensor:
@@ -785,88 +1058,54 @@ def smoothed_loss(logits: Tensor, labels: Tensor, smoothing: float = 0.1, paddin
     return seq2seq.label_smoothed_loss(logits, labels, smoothing, padding)
 
 
-def _each(logits: Tensor, labels: Tensor, smoothing: float) -> Tensor:
-    """The smoothed loss of every token, filling among them."""
-    log_probabilities = logits.log_softmax(dim=-1)
-    right = log_probabilities.gather(-1, labels[..., None])[..., 0]
-    return -(1 - smoothing) * right - smoothing * log_probabilities.mean(dim=-1)
+def _mixed(every: Tensor, right: Tensor, smoothing: float) -> Tensor:
+    """Each token's loss, from all log-probabilities and that of the label."""
+    return -(1 - smoothing) * right - smoothing * every.mean(dim=-1)
 
 
-def _padding_counted(logits: Tensor, labels: Tensor, smoothing: float = 0.1, padding: int = 0) -> Tensor:
-    return _each(logits, labels, smoothing).mean()
+def _loss(
+    each: Callable[[Tensor, Tensor, float], Tensor] = _mixed,
+    *,
+    mean: Callable[[Tensor, Tensor], Tensor] = lambda each, real: each[real].mean(),
+    log: Callable[[Tensor], Tensor] = lambda logits: logits.log_softmax(dim=-1),
+) -> Callable[..., Tensor]:
+    """A smoothed loss with another loss of each token, another mean of them, or something else for log_softmax."""
+
+    def loss(logits: Tensor, labels: Tensor, smoothing: float = 0.1, padding: int = 0) -> Tensor:
+        every = log(logits)
+        right = every.gather(-1, labels[..., None])[..., 0]
+        return mean(each(every, right, smoothing), labels != padding)
+
+    return loss
 
 
-def _padding_in_the_divisor(logits: Tensor, labels: Tensor, smoothing: float = 0.1, padding: int = 0) -> Tensor:
-    return _each(logits, labels, smoothing).where(labels != padding, 0).mean()
+def _padding_alone(each: Tensor, real: Tensor) -> Tensor:
+    return each.where(~real, 0).sum() / (~real).sum().clamp(min=1)
 
 
-def _padding_alone(logits: Tensor, labels: Tensor, smoothing: float = 0.1, padding: int = 0) -> Tensor:
-    return _each(logits, labels, smoothing)[labels == padding].mean()
+def _before_the_first_filling(each: Tensor, real: Tensor) -> Tensor:
+    return each[real.cumprod(dim=1).bool()].mean()
 
 
-def _padding_always_zero(logits: Tensor, labels: Tensor, smoothing: float = 0.1, padding: int = 0) -> Tensor:
-    return smoothed_loss(logits, labels, smoothing, 0)
+def _naive_log_softmax(logits: Tensor) -> Tensor:
+    exponentials = logits.exp()
+    return (exponentials / exponentials.sum(dim=-1, keepdim=True)).log()
 
 
-def _not_smoothed(logits: Tensor, labels: Tensor, smoothing: float = 0.1, padding: int = 0) -> Tensor:
-    return smoothed_loss(logits, labels, 0.0, padding)
+def _log_with(small: float) -> Callable[[Tensor], Tensor]:
+    return lambda logits: (logits.softmax(dim=-1) + small).log()
 
 
-def _always_a_tenth(logits: Tensor, labels: Tensor, smoothing: float = 0.1, padding: int = 0) -> Tensor:
-    return smoothed_loss(logits, labels, 0.1, padding)
+def _divergence(every: Tensor, right: Tensor, smoothing: float) -> Tensor:
+    share = torch.full_like(every[0, 0], smoothing / every.shape[-1])
+    share[0] += 1 - smoothing
+    return _mixed(every, right, smoothing) + torch.special.xlogy(share, share).sum()
 
 
-def _smoothed_over_others(logits: Tensor, labels: Tensor, smoothing: float = 0.1, padding: int = 0) -> Tensor:
-    vocabulary = logits.shape[-1]
-    return smoothed_loss(logits, labels, smoothing * vocabulary / (vocabulary - 1), padding)
-
-
-def _smoothed_by_a_sum(logits: Tensor, labels: Tensor, smoothing: float = 0.1, padding: int = 0) -> Tensor:
-    log_probabilities = logits.log_softmax(dim=-1)
-    right = log_probabilities.gather(-1, labels[..., None])[..., 0]
-    each = -(1 - smoothing) * right - smoothing * log_probabilities.sum(dim=-1)
-    return each[labels != padding].mean()
-
-
-def _shares_swapped(logits: Tensor, labels: Tensor, smoothing: float = 0.1, padding: int = 0) -> Tensor:
-    return smoothed_loss(logits, labels, 1 - smoothing, padding)
-
-
-def _smoothing_added(logits: Tensor, labels: Tensor, smoothing: float = 0.1, padding: int = 0) -> Tensor:
-    log_probabilities = logits.log_softmax(dim=-1)
-    right = log_probabilities.gather(-1, labels[..., None])[..., 0]
-    return (-right - smoothing * log_probabilities.mean(dim=-1))[labels != padding].mean()
-
-
-def _summed(logits: Tensor, labels: Tensor, smoothing: float = 0.1, padding: int = 0) -> Tensor:
-    return _each(logits, labels, smoothing)[labels != padding].sum()
-
-
-def _mean_of_means(logits: Tensor, labels: Tensor, smoothing: float = 0.1, padding: int = 0) -> Tensor:
-    real = labels != padding
-    by_sentence = _each(logits, labels, smoothing).where(real, 0).sum(dim=1) / real.sum(dim=1).clamp(min=1)
-    return by_sentence.mean()
-
-
-def _wrong_sign(logits: Tensor, labels: Tensor, smoothing: float = 0.1, padding: int = 0) -> Tensor:
-    return -smoothed_loss(logits, labels, smoothing, padding)
-
-
-def _log_of_softmax(logits: Tensor, labels: Tensor, smoothing: float = 0.1, padding: int = 0) -> Tensor:
-    log_probabilities = logits.softmax(dim=-1).log()
-    right = log_probabilities.gather(-1, labels[..., None])[..., 0]
-    return (-(1 - smoothing) * right - smoothing * log_probabilities.mean(dim=-1))[labels != padding].mean()
-
-
-def _softmax_over_tokens(logits: Tensor, labels: Tensor, smoothing: float = 0.1, padding: int = 0) -> Tensor:
-    log_probabilities = logits.log_softmax(dim=1)
-    right = log_probabilities.gather(-1, labels[..., None])[..., 0]
-    return (-(1 - smoothing) * right - smoothing * log_probabilities.mean(dim=-1))[labels != padding].mean()
-
-
-def _raw_logits(logits: Tensor, labels: Tensor, smoothing: float = 0.1, padding: int = 0) -> Tensor:
-    right = logits.gather(-1, labels[..., None])[..., 0]
-    return (-(1 - smoothing) * right - smoothing * logits.mean(dim=-1))[labels != padding].mean()
+def _label_unmasked(logits: Tensor, labels: Tensor, smoothing: float = 0.1, padding: int = 0) -> Tensor:
+    every = logits.log_softmax(dim=-1)
+    right = every.gather(-1, labels[..., None])
+    return -(1 - smoothing) * right.mean() - smoothing * every[labels != padding].mean()
 
 
 def _loss_by_pytorch(logits: Tensor, labels: Tensor, smoothing: float = 0.1, padding: int = 0) -> Tensor:
@@ -896,7 +1135,7 @@ def _loss_by_loops(logits: Tensor, labels: Tensor, smoothing: float = 0.1, paddi
 SMOOTHED_LOSS = Check(
     reference=smoothed_loss,
     cases=logits_and_labels,
-    properties=[filling_costs_nothing, _loss_reaches_the_logits],
+    properties=[filling_costs_nothing, same_gradient(smoothed_loss)],
     hints=(
         "Find the loss of every token first, as a table of [batch, tokens]. Smoothing is a mixture of two things that "
         "you can read off the log-probabilities. What to do with the filling comes last.",
@@ -917,38 +1156,119 @@ SMOOTHED_LOSS = Check(
         """,
     ),
     misconceptions={
-        "The filling is counted. Take the mean over those places where labels != padding.": _padding_counted,
+        "The filling is counted. Take the mean over those places where labels != padding.": _loss(
+            mean=lambda each, real: each.mean()
+        ),
         "The filling costs nothing, but is still counted: divide by the number of real tokens, not of all places.": (
-            _padding_in_the_divisor
+            _loss(mean=lambda each, real: each.where(real, 0).mean())
         ),
-        "You kept the filling and left out the words: real tokens are where labels != padding.": _padding_alone,
-        "The number that stands for filling is a parameter: compare labels with `padding`, not with 0.": (
-            _padding_always_zero
+        "You kept the filling and left out the words: real tokens are where labels != padding.": _loss(
+            mean=_padding_alone
         ),
-        "This is the plain cross-entropy: smoothing is not used.": _not_smoothed,
-        "Smoothing is a parameter of the function: use it as it comes, not 0.1.": _always_a_tenth,
+        "A token that comes after filling was left out. Filling may stand anywhere: take all places where "
+        "labels != padding.": _loss(mean=_before_the_first_filling),
+        "The number that stands for filling is a parameter: compare labels with `padding`, not with 0.": _asked(
+            smoothed_loss, padding=_always(0)
+        ),
+        "This is the plain cross-entropy: smoothing is not used.": _asked(smoothed_loss, smoothing=_always(0.0)),
+        "Two things: this is the plain cross-entropy, without smoothing, and the filling is counted in its "
+        "mean.": _loss(lambda every, right, smoothing: -right, mean=lambda each, real: each.mean()),
+        "The spread was averaged over all places at once, filling among them. Each place has its own, the mean over "
+        "dim=-1, and counts where labels != padding.": _loss(
+            lambda every, right, smoothing: -(1 - smoothing) * right - smoothing * every.mean()
+        ),
+        "Only one part of the loss leaves out the filling: the label's part is still a mean over all places. Take one "
+        "mean, of the whole loss, where labels != padding.": _label_unmasked,
+        "Smoothing is a parameter of the function: use it as it comes, not 0.1.": _asked(
+            smoothed_loss, smoothing=_always(0.1)
+        ),
+        "Left out, smoothing is 0.1 and padding 0: keep the defaults of the first line.": _left_out(
+            smoothed_loss, smoothing=0.0
+        ),
+        "Left out, padding is 0: keep the defaults of the first line.": _left_out(smoothed_loss, padding=-100),
         "The spread share went to the wrong tokens only. It goes to all alike, the label among them: "
-        "smoothing / vocabulary each.": _smoothed_over_others,
+        "smoothing / vocabulary each.": _loss(
+            lambda every, right, smoothing: (
+                -(1 - smoothing) * right - smoothing / (every.shape[-1] - 1) * (every.sum(dim=-1) - right)
+            )
+        ),
+        "The spread share was divided by vocabulary − 1. It is shared among all, the label among them: "
+        "smoothing / vocabulary each.": _loss(
+            lambda every, right, smoothing: (
+                -(1 - smoothing) * right - smoothing / (every.shape[-1] - 1) * every.sum(dim=-1)
+            )
+        ),
+        "The target adds up to less than one: the label gets its share of what is spread, too, "
+        "1 − smoothing + smoothing / vocabulary.": _loss(
+            lambda every, right, smoothing: (
+                -(1 - smoothing) * right - smoothing / every.shape[-1] * (every.sum(dim=-1) - right)
+            )
+        ),
         "Every token got the whole share. It is shared out: smoothing / vocabulary each, so take the mean of the "
-        "log-probabilities, not their sum.": _smoothed_by_a_sum,
-        "The two shares are swapped: the label gets 1 − smoothing, and all tokens together share smoothing.": (
-            _shares_swapped
+        "log-probabilities, not their sum.": _loss(
+            lambda every, right, smoothing: -(1 - smoothing) * right - smoothing * every.sum(dim=-1)
         ),
-        "The target adds up to more than one: the label's share must give up what is spread, 1 − smoothing.": (
-            _smoothing_added
+        "The spread share needs the mean of the logarithms, not the logarithm of the mean.": _loss(
+            lambda every, right, smoothing: -(1 - smoothing) * right - smoothing * every.exp().mean(dim=-1).log()
         ),
-        "This is the sum over all tokens. Take their mean, so that long sentences do not make long steps.": _summed,
-        "You averaged within each sentence first. All real tokens count alike: one mean over all of them.": (
-            _mean_of_means
+        "The two shares are swapped: the label gets 1 − smoothing, and all tokens together share smoothing.": _asked(
+            smoothed_loss, smoothing=lambda smoothing: 1 - smoothing
         ),
-        "The sign is wrong: a loss is minus the log-probability.": _wrong_sign,
-        "With large logits a probability rounds to 0, and its log is −∞. Take `log_softmax`, which never divides.": (
-            _log_of_softmax
+        "The spread term has the wrong sign: both terms are minus a log-probability.": _loss(
+            lambda every, right, smoothing: -(1 - smoothing) * right + smoothing * every.mean(dim=-1)
         ),
-        "The softmax ran over the tokens. At every place the vocabulary's probabilities sum to one: dim=-1.": (
-            _softmax_over_tokens
+        "What is spread is missing: the label got 1 − smoothing, and nobody the rest.": _loss(
+            lambda every, right, smoothing: -(1 - smoothing) * right
         ),
-        "These are raw logits. Turn them into log-probabilities first: log_softmax.": _raw_logits,
+        "The target adds up to more than one: the label's share must give up what is spread, 1 − smoothing.": _loss(
+            lambda every, right, smoothing: -right - smoothing * every.mean(dim=-1)
+        ),
+        "This is the divergence from the target: the target's own entropy was taken off. Take the cross-entropy, "
+        "−(target · log-probabilities).": _loss(_divergence),
+        "This is the sum over all tokens. Take their mean, so that long sentences do not make long steps.": _loss(
+            mean=lambda each, real: each[real].sum()
+        ),
+        "The sum was divided by the number of sentences. Divide by the number of real tokens.": _loss(
+            mean=lambda each, real: each[real].sum() / real.shape[0]
+        ),
+        "The sum was divided by the length of the sentences. Divide by the number of real tokens.": _loss(
+            mean=lambda each, real: each[real].sum() / real.shape[1]
+        ),
+        "The mean ran over the vocabulary, too. Sum over the vocabulary before you take the mean of the tokens.": _loss(
+            lambda every, right, smoothing: _mixed(every, right, smoothing) / every.shape[-1]
+        ),
+        "You averaged within each sentence first. All real tokens count alike: one mean over all of them.": _loss(
+            mean=lambda each, real: (each.where(real, 0).sum(dim=1) / real.sum(dim=1).clamp(min=1)).mean()
+        ),
+        "You averaged within each sentence first, and one of nothing but filling divides 0 by 0. All real tokens count "
+        "alike: one mean over all of them.": _loss(
+            mean=lambda each, real: (each.where(real, 0).sum(dim=1) / real.sum(dim=1)).mean()
+        ),
+        "The sign is wrong: a loss is minus the log-probability.": _loss(mean=lambda each, real: -each[real].mean()),
+        "With large logits a probability rounds to 0, or an exponential to ∞, and the logarithm of either is infinite. "
+        "Take `log_softmax`, which avoids both.": _loss(log=lambda logits: logits.softmax(dim=-1).log()),
+        "exp of a large logit overflows, and ∞/∞ is not a number; or all of them round to 0, and 0/0 is none either. "
+        "Take `log_softmax`.": _loss(log=_naive_log_softmax),
+        **{
+            f"The small number {small:.0e} caps the loss of large logits, whose probabilities are smaller still. Take "
+            "`log_softmax`, which needs none.": _loss(log=_log_with(small))
+            for small in (1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 1e-12)
+        },
+        "The softmax ran over the tokens. At every place the vocabulary's probabilities sum to one: dim=-1.": _loss(
+            log=lambda logits: logits.log_softmax(dim=1)
+        ),
+        "The softmax ran over the sentences. At every place the vocabulary's probabilities sum to one: dim=-1.": _loss(
+            log=lambda logits: logits.log_softmax(dim=0)
+        ),
+        "These are raw logits. Turn them into log-probabilities first: log_softmax.": _loss(log=lambda logits: logits),
+        "These are probabilities. Take their logarithms: log_softmax in the place of softmax.": _loss(
+            log=lambda logits: logits.softmax(dim=-1)
+        ),
+        "The softmax was taken twice. `cross_entropy` and `log_softmax` take it themselves: hand them the "
+        "logits.": _loss(log=lambda logits: logits.softmax(dim=-1).log_softmax(dim=-1)),
+        "These are logarithms to the base 2. The loss is measured in natural ones: log_softmax, or torch.log.": _loss(
+            log=lambda logits: logits.log_softmax(dim=-1) / math.log(2)
+        ),
     },
     also_right=[_loss_by_pytorch, _loss_by_targets, _loss_by_loops],
 )
@@ -966,64 +1286,31 @@ def steps_and_widths(seed: int) -> list[Case]:
         Case("four times as far", 16_000, 512, 4000),
         Case("a narrow model on its way up", 30, 64, 100),
         Case("a narrow model on its way down", 700, 64, 100),
+        Case("the default warm-up", 100, 256),
     ]
+
+
+def a_number_comes_back(rate: Callable, case: Case) -> str | None:
+    """a number comes back"""
+    try:
+        float(rate(*case.args))
+    except TypeError:
+        return "Hand back a number, not a list of one."
+    return None
 
 
 def highest_at_the_end_of_the_climb(rate: Callable, case: Case) -> str | None:
     """no step has a higher rate than the last one of the climb"""
-    _, dim, warmup = case.args
-    peak = float(rate(warmup, dim, warmup))
-    if all(float(rate(step, dim, warmup)) <= peak * 1.0001 for step in (1, warmup - 1, warmup + 1, 3 * warmup)):
+    _, dim, *rest = case.args
+    warmup = rest[0] if rest else 4000
+    peak = float(rate(warmup, dim, *rest))
+    if all(float(rate(step, dim, *rest)) <= peak * 1.0001 for step in (1, warmup - 1, warmup + 1, 3 * warmup)):
         return None
     return "The rate should be highest at step = warmup."
 
 
-def _only_climbs(step: int, dim: int, warmup: int = 4000) -> float:
-    return dim**-0.5 * step * warmup**-1.5
-
-
-def _only_falls(step: int, dim: int, warmup: int = 4000) -> float:
-    return dim**-0.5 * step**-0.5
-
-
-def _larger_of_both(step: int, dim: int, warmup: int = 4000) -> float:
-    return dim**-0.5 * max(step**-0.5, step * warmup**-1.5)
-
-
-def _width_forgotten(step: int, dim: int, warmup: int = 4000) -> float:
-    return min(step**-0.5, step * warmup**-1.5)
-
-
-def _width_multiplied(step: int, dim: int, warmup: int = 4000) -> float:
-    return dim**0.5 * min(step**-0.5, step * warmup**-1.5)
-
-
-def _climbs_too_fast(step: int, dim: int, warmup: int = 4000) -> float:
-    return dim**-0.5 * min(step**-0.5, step * warmup**-0.5)
-
-
-def _peak_of_one(step: int, dim: int, warmup: int = 4000) -> float:
-    return min(step / warmup, (warmup / step) ** 0.5)
-
-
-def _stays_at_the_peak(step: int, dim: int, warmup: int = 4000) -> float:
-    return dim**-0.5 * min(warmup**-0.5, step * warmup**-1.5)
-
-
-def _counts_from_zero(step: int, dim: int, warmup: int = 4000) -> float:
-    return dim**-0.5 * min((step + 1) ** -0.5, (step + 1) * warmup**-1.5)
-
-
 def _zero_at_first(step: int, dim: int, warmup: int = 4000) -> float:
     return dim**-0.5 * min(max(step - 1, 1e-9) ** -0.5, (step - 1) * warmup**-1.5)
-
-
-def _warm_up_always_4000(step: int, dim: int, warmup: int = 4000) -> float:
-    return seq2seq.warm_up_rate(step, dim)
-
-
-def _falls_straight(step: int, dim: int, warmup: int = 4000) -> float:
-    return dim**-0.5 * min(warmup**0.5 / step, step * warmup**-1.5)
 
 
 def _rate_by_cases(step: int, dim: int, warmup: int = 4000) -> float:
@@ -1041,7 +1328,7 @@ def _rate_by_torch(step: int, dim: int, warmup: int = 4000) -> Tensor:
 WARM_UP_RATE = Check(
     reference=seq2seq.warm_up_rate,
     cases=steps_and_widths,
-    properties=[highest_at_the_end_of_the_climb],
+    properties=[a_number_comes_back, highest_at_the_end_of_the_climb],
     atol=1e-12,
     hints=(
         "The formula stands above: two curves, and the smaller of them.",
@@ -1056,31 +1343,91 @@ WARM_UP_RATE = Check(
         """,
     ),
     misconceptions={
-        "It never stops climbing. After the warm-up the rate falls as 1/√step: take the smaller of the two.": (
-            _only_climbs
+        "It never stops climbing. After the warm-up the rate falls as 1/√step: take the smaller of the two, and look "
+        "at the signs of the exponents: step**-0.5, warmup**-1.5.": lambda step, dim, warmup=4000: (
+            dim**-0.5 * step * warmup**-1.5
         ),
-        "There is no warm-up: the first step is the largest. Take the smaller of the climb and the fall.": _only_falls,
-        "You took the larger of the two. The smaller one climbs first and falls later: min.": _larger_of_both,
-        "The width is missing: the whole is multiplied by dim to the power −0.5.": _width_forgotten,
-        "Wider models get smaller steps: dim to the power −0.5, not 0.5.": _width_multiplied,
+        "There is no warm-up: the first step is the largest. Take the smaller of the climb and the fall, and look at "
+        "the signs of the exponents: step**-0.5, warmup**-1.5.": lambda step, dim, warmup=4000: dim**-0.5 * step**-0.5,
+        "You took the larger of the two. The smaller one climbs first and falls later: min.": (
+            lambda step, dim, warmup=4000: dim**-0.5 * max(step**-0.5, step * warmup**-1.5)
+        ),
+        "You added the two curves. The rate is the smaller of the two: min.": lambda step, dim, warmup=4000: (
+            dim**-0.5 * (step**-0.5 + step * warmup**-1.5)
+        ),
+        "You multiplied the two curves. The rate is the smaller of the two: min.": lambda step, dim, warmup=4000: (
+            dim**-0.5 * step**-0.5 * step * warmup**-1.5
+        ),
+        "The width is missing: the whole is multiplied by dim to the power −0.5.": lambda step, dim, warmup=4000: min(
+            step**-0.5, step * warmup**-1.5
+        ),
+        "Wider models get smaller steps: dim to the power −0.5, not 0.5.": lambda step, dim, warmup=4000: (
+            dim**0.5 * min(step**-0.5, step * warmup**-1.5)
+        ),
+        "You divided by dim. It is dim to the power −0.5, one over its root.": lambda step, dim, warmup=4000: (
+            min(step**-0.5, step * warmup**-1.5) / dim
+        ),
+        "The width is inside the first curve only. It multiplies both: dim**-0.5 * min(…).": (
+            lambda step, dim, warmup=4000: min(dim**-0.5 * step**-0.5, step * warmup**-1.5)
+        ),
+        "The width is inside the second curve only. It multiplies both: dim**-0.5 * min(…).": (
+            lambda step, dim, warmup=4000: min(step**-0.5, dim**-0.5 * step * warmup**-1.5)
+        ),
+        "The width is a parameter of the function: use `dim`, not 512.": _asked(seq2seq.warm_up_rate, dim=_always(512)),
+        "Step and width changed places: the parameters come in the order step, dim, warmup.": (
+            lambda step, dim, warmup=4000: seq2seq.warm_up_rate(dim, step, warmup)
+        ),
         "The climb is too steep: step times warmup to the power −1.5, so that both curves meet at step = warmup.": (
-            _climbs_too_fast
+            lambda step, dim, warmup=4000: dim**-0.5 * min(step**-0.5, step * warmup**-0.5)
+        ),
+        "The climb is too steep: warmup to the power −1.5, not −1, so that both curves meet at step = warmup.": (
+            lambda step, dim, warmup=4000: dim**-0.5 * min(step**-0.5, step / warmup)
+        ),
+        "The climb is straight: step, not step squared.": lambda step, dim, warmup=4000: (
+            dim**-0.5 * min(step**-0.5, step**2 * warmup**-1.5)
+        ),
+        "Only warmup is raised to the power −1.5. step stands before it as it is: step * warmup**-1.5.": (
+            lambda step, dim, warmup=4000: dim**-0.5 * min(step**-0.5, (step * warmup) ** -1.5)
         ),
         "This is the schedule in units of its peak. The paper's is a rate in absolute units: dim and warmup set its "
-        "height.": _peak_of_one,
-        "It stays at its peak. After the warm-up the rate should fall as 1/√step.": _stays_at_the_peak,
-        "You count steps from zero. Here the first step is 1: use step as it comes.": _counts_from_zero,
+        "height.": lambda step, dim, warmup=4000: min(step / warmup, (warmup / step) ** 0.5),
+        "It stays at its peak. After the warm-up the rate should fall as 1/√step.": lambda step, dim, warmup=4000: (
+            dim**-0.5 * min(warmup**-0.5, step * warmup**-1.5)
+        ),
+        "You count steps from zero. Here the first step is 1: use step as it comes.": _asked(
+            seq2seq.warm_up_rate, step=lambda step: step + 1
+        ),
         "The first step has the rate zero and learns nothing. Steps count from 1: use step as it comes.": (
             _zero_at_first
         ),
-        "The length of the warm-up is a parameter: use `warmup`, not 4000.": _warm_up_always_4000,
-        "It falls as 1/step. It should fall as 1/√step.": _falls_straight,
+        "The length of the warm-up is a parameter: use `warmup`, not 4000.": _asked(
+            seq2seq.warm_up_rate, warmup=_always(4000)
+        ),
+        "Left out, warmup is 4000: keep the default of the first line.": _left_out(seq2seq.warm_up_rate, warmup=100),
+        "It falls as 1/step. It should fall as 1/√step.": lambda step, dim, warmup=4000: (
+            dim**-0.5 * min(warmup**0.5 / step, step * warmup**-1.5)
+        ),
     },
     also_right=[_rate_by_cases, _rate_by_torch],
 )
 
 
 # greedy and beam_search
+
+FAR_BEYOND = 64
+"""More tokens than any case's limit allows."""
+
+
+def _checked(prefixes: Any, sentences: int) -> Tensor:
+    """The prefixes as a tensor, if they are such as a language can go on with."""
+    prefixes = torch.as_tensor(prefixes)
+    if prefixes.shape[:1] != (sentences,):
+        raise ValueError(f"there are {sentences} sentences, and the prefixes' first axis has {prefixes.shape[0]}")
+    if prefixes.shape[-1] == 0:
+        raise ValueError("the prefixes are empty: the start token stands first")
+    if prefixes.shape[-1] > FAR_BEYOND:
+        raise ValueError(f"the prefixes have {prefixes.shape[-1]} tokens already: heed `limit`")
+    return prefixes
 
 
 class Language(nn.Module):
@@ -1105,13 +1452,9 @@ class Language(nn.Module):
         """The log-probability of every next token.
 
         Raises:
-            ValueError: if there is not one row of prefixes for each sentence.
+            ValueError: if there is not one row of prefixes for each sentence, or they are empty, or without a limit.
         """
-        prefixes = torch.as_tensor(prefixes)
-        if prefixes.shape[:1] != self.sentences.shape[:1]:
-            raise ValueError(
-                f"there are {len(self.sentences)} sentences, and the prefixes' first axis has {prefixes.shape[0]}"
-            )
+        prefixes = _checked(prefixes, len(self.sentences))
         place = torch.arange(prefixes.shape[-1], device=self.tokens.device) % len(self.tokens)
         state = self.tokens[place, prefixes.to(self.tokens.device)].sum(dim=-2)
         middle = (None,) * (prefixes.ndim - 2)
@@ -1131,8 +1474,12 @@ class GardenPath(nn.Module):
     """
 
     def forward(self, prefixes: Tensor) -> Tensor:
-        """The log-probability of every next token."""
-        prefixes = torch.as_tensor(prefixes)
+        """The log-probability of every next token.
+
+        Raises:
+            ValueError: as in `Language`.
+        """
+        prefixes = _checked(prefixes, 2)
         last = prefixes[..., -1]
         # No two of a row are equal, so that there is one right answer.
         table = torch.tensor([0.11, 0.14, 0.16, 0.18, 0.20, 0.21]).repeat(6, 1)
@@ -1200,55 +1547,66 @@ def every_token_is_the_likeliest(function: Callable, case: Case) -> str | None:
     return None
 
 
-def _never_stops(continuations: Continuations, sentences: int, limit: int, start: int = 1, end: int = 2) -> list:
-    prefixes = torch.full((sentences, 1), start)
-    for _ in range(limit):
-        prefixes = torch.cat([prefixes, continuations(prefixes).argmax(dim=-1)[:, None]], dim=1)
-    return prefixes[:, 1:].tolist()
+Cut = Callable[[list[int], int, int], list[int] | None]
 
 
-def _end_filtered(continuations: Continuations, sentences: int, limit: int, start: int = 1, end: int = 2) -> list:
-    said = _never_stops(continuations, sentences, limit, start, end)
-    return [[token for token in row if token != end] for row in said]
+def _cut(row: list[int], start: int, end: int) -> list[int]:
+    """What is handed back of a row of prefixes."""
+    return _up_to(end, row[1:])
 
 
-def _end_kept(continuations: Continuations, sentences: int, limit: int, start: int = 1, end: int = 2) -> list:
-    said = _never_stops(continuations, sentences, limit, start, end)
-    return [row[: row.index(end) + 1] if end in row else row for row in said]
+def _never(said: Tensor, end: int) -> bool:
+    return False
 
 
-def _start_kept(continuations: Continuations, sentences: int, limit: int, start: int = 1, end: int = 2) -> list:
-    return [[start, *row] for row in greedy(continuations, sentences, limit, start, end)]
+def _all_over(said: Tensor, end: int) -> bool:
+    return bool((said == end).any(dim=1).all())
 
 
-def _last_token_only(continuations: Continuations, sentences: int, limit: int, start: int = 1, end: int = 2) -> list:
-    return greedy(lambda prefixes: continuations(prefixes[..., -1:]), sentences, limit, start, end)
+def _decode(
+    cut: Cut = _cut,
+    *,
+    stop: Callable[[Tensor, int], bool] = _all_over,
+    limited: bool = True,
+    see: Callable[[Tensor], Tensor] = lambda prefixes: prefixes,
+    forbid_end_first: bool = False,
+    fill: bool = False,
+) -> Callable[..., list]:
+    """Greedy search with something wrong.
+
+    Args:
+        cut: what is handed back of a row, start token and all; nothing if None.
+        stop: whether the search is over, by the tokens without the start.
+        limited: whether the limit is heeded.
+        see: what the model is shown of the prefixes.
+        forbid_end_first: whether no sentence may be empty.
+        fill: whether sentences that are over are filled with `end`.
+    """
+
+    def wrong(continuations: Continuations, sentences: int, limit: int, start: int = 1, end: int = 2) -> list:
+        prefixes = torch.full((sentences, 1), start)
+        for length in range(limit if limited else 2 * FAR_BEYOND):
+            log_probabilities = continuations(see(prefixes)).clone()
+            if forbid_end_first and length == 0:
+                log_probabilities[:, end] = -math.inf
+            token = log_probabilities.argmax(dim=-1)
+            if fill:
+                token = torch.where((prefixes[:, 1:] == end).any(dim=1), end, token)
+            prefixes = torch.cat([prefixes, token[:, None]], dim=1)
+            if stop(prefixes[:, 1:], end):
+                break
+        found = [cut(row, start, end) for row in prefixes.tolist()]
+        return [tokens for tokens in found if tokens is not None]
+
+    return wrong
 
 
-def _all_stop_together(continuations: Continuations, sentences: int, limit: int, start: int = 1, end: int = 2) -> list:
-    prefixes = torch.full((sentences, 1), start)
-    for _ in range(limit):
-        token = continuations(prefixes).argmax(dim=-1)
-        prefixes = torch.cat([prefixes, token[:, None]], dim=1)
-        if (token == end).any():
-            break
-    return [_up_to(end, row) for row in prefixes[:, 1:].tolist()]
-
-
-def _limit_counts_start(continuations: Continuations, sentences: int, limit: int, start: int = 1, end: int = 2) -> list:
-    return greedy(continuations, sentences, limit - 1, start, end)
-
-
-def _limit_plus_one(continuations: Continuations, sentences: int, limit: int, start: int = 1, end: int = 2) -> list:
-    return greedy(continuations, sentences, limit + 1, start, end)
-
-
-def _least_likely(continuations: Continuations, sentences: int, limit: int, start: int = 1, end: int = 2) -> list:
-    return greedy(lambda prefixes: -continuations(prefixes), sentences, limit, start, end)
-
-
-def _own_start_and_end(continuations: Continuations, sentences: int, limit: int, start: int = 1, end: int = 2) -> list:
-    return greedy(continuations, sentences, limit)
+def _stopping_or_not(hint: str, cut: Cut, **more: Any) -> dict[str, Callable]:
+    """Two misconceptions for what depends on whether the search stops when all sentences are over."""
+    return {
+        hint: _decode(cut, **more),
+        f"{hint} (And stop when every sentence is over.)": _decode(cut, stop=_never, **more),
+    }
 
 
 def _greedy_with_lists(continuations: Continuations, sentences: int, limit: int, start: int = 1, end: int = 2) -> list:
@@ -1303,23 +1661,80 @@ GREEDY = Check(
         """,
     ),
     misconceptions={
-        "It talks on after the end token. Cut each sentence at its first `end`.": _never_stops,
-        "You left out the end tokens and kept what came after them. Cut each sentence at its first `end`.": (
-            _end_filtered
+        "It talks on after the end token. Cut each sentence at its first `end`.": _decode(
+            lambda row, start, end: row[1:], stop=_never
         ),
-        "The end token is still there. Hand back what stands before it.": _end_kept,
-        "The start token is still there. It was never said: leave it out.": _start_kept,
+        "Each sentence talks on after its end token until all are over. Cut each at its first `end`.": _decode(
+            lambda row, start, end: row[1:]
+        ),
+        **_stopping_or_not(
+            "You left out the end tokens and kept what came after them. Cut each sentence at its first `end`.",
+            lambda row, start, end: [token for token in row[1:] if token != end],
+        ),
+        "The end token is still there. Hand back what stands before it.": _decode(
+            lambda row, start, end: [*_up_to(end, row[1:]), *([end] if end in row[1:] else [])]
+        ),
+        **_stopping_or_not(
+            "The end tokens are still there: sentences that are over were filled up with them. Cut each at its first "
+            "`end`.",
+            lambda row, start, end: row[1:],
+            fill=True,
+        ),
+        "The start token is still there. It was never said: leave it out.": _decode(
+            lambda row, start, end: [start, *_up_to(end, row[1:])]
+        ),
+        "Start and end tokens are still there. Hand back what stands between them.": _decode(
+            lambda row, start, end: [start, *_up_to(end, row[1:]), *([end] if end in row[1:] else [])]
+        ),
+        **_stopping_or_not(
+            "These are the whole prefixes. Leave out the start token, and cut each sentence at its first `end`.",
+            lambda row, start, end: row,
+        ),
+        "You left out every token that is the start token's number. Leave out the first alone.": _decode(
+            lambda row, start, end: [token for token in _up_to(end, row[1:]) if token != start]
+        ),
+        **_stopping_or_not(
+            "You cut one token before the `end`, which belongs to the text: row[: row.index(end)] leaves out the end "
+            "alone.",
+            lambda row, start, end: row[1:][: row[1:].index(end) - 1] if end in row[1:] else row[1:],
+        ),
+        **_stopping_or_not(
+            "You cut at the last `end`. What stands after the first was never meant: cut there.",
+            lambda row, start, end: row[1 : -1 - row[::-1].index(end)] if end in row[1:] else row[1:],
+        ),
+        "A text that the limit cuts off counts as it stands. You handed back nothing for it.": _decode(
+            lambda row, start, end: _up_to(end, row[1:]) if end in row[1:] else []
+        ),
+        "A text that the limit cuts off counts as it stands. You left it out, and the list is too short.": _decode(
+            lambda row, start, end: _up_to(end, row[1:]) if end in row[1:] else None
+        ),
+        "The limit is not heeded: some sentences never end. Ask at most `limit` times.": _decode(limited=False),
         "The model saw the last token only. What comes next depends on all tokens so far: hand over the whole "
-        "prefixes.": _last_token_only,
-        "All sentences stopped when the first one ended. Go on until each has said `end`, or to the limit.": (
-            _all_stop_together
+        "prefixes.": _decode(see=lambda prefixes: prefixes[:, -1:]),
+        "The prefixes never grow, so the same token comes again and again. Put each token behind the prefixes before "
+        "you ask again.": _decode(see=lambda prefixes: prefixes[:, :1]),
+        "All sentences stopped when the first one ended. Go on until each has said `end`, or to the limit.": _decode(
+            stop=lambda said, end: bool((said == end).any())
         ),
-        "One token too few: the limit does not count the start token.": _limit_counts_start,
-        "One token too many: no sentence may have more than `limit` tokens, its end token among them.": _limit_plus_one,
-        "These are the least likely tokens: take the largest log-probability, argmax.": _least_likely,
-        "The numbers of the start and end tokens are parameters: use `start` and `end`, not 1 and 2.": (
-            _own_start_and_end
+        "Only the first sentence was asked whether it is over. Go on until each has said `end`, or to the limit.": (
+            _decode(stop=lambda said, end: bool((said[0] == end).any()))
         ),
+        "One token too few: the limit does not count the start token, or you cut off the last token of a text that has "
+        "no `end`: there all tokens stay.": _asked(greedy, limit=lambda limit: limit - 1),
+        "One token too many: no sentence may have more than `limit` tokens, its end token among them.": _asked(
+            greedy, limit=lambda limit: limit + 1
+        ),
+        "These are the least likely tokens: take the largest log-probability, argmax.": _asked(
+            greedy, continuations=lambda continuations: lambda prefixes: -continuations(prefixes)
+        ),
+        "A sentence may be empty: `end` counts as first token, too, if it is the likeliest.": _decode(
+            forbid_end_first=True
+        ),
+        "The numbers of the start and end tokens are parameters: use `start` and `end`, not 1 and 2.": _asked(
+            greedy, start=_always(1), end=_always(2)
+        ),
+        "The number of the start token is a parameter: use `start`, not 1.": _asked(greedy, start=_always(1)),
+        "The number of the end token is a parameter: use `end`, not 2.": _asked(greedy, end=_always(2)),
     },
     also_right=[_greedy_with_lists, _greedy_in_place],
 )
@@ -1368,13 +1783,17 @@ def sentences_for_beams(seed: int) -> list[Case]:
     """Languages, widths and penalties."""
     return [
         Case("a garden path, and a sentence that ends at once", GardenPath(), 2, 5, 2, 0.0),
-        Case("one sentence, a beam of one", Language(1, 6, 130 + seed), 1, 8, 1),
+        Case("one sentence, a beam of one", Language(1, 6, 130 + seed), 1, 8, 1, 1.0),
         Case("one sentence, a beam of two, sums compared", Language(1, 6, 131 + seed), 1, 8, 2, 0.0),
-        Case("three sentences, a beam of three", Language(3, 8, 146 + seed), 3, 10, 3),
-        Case("five sentences, a beam of four", Language(5, 9, 150 + seed, haste=0.3), 5, 12, 4),
+        Case("three sentences, a beam of three", Language(3, 8, 146 + seed), 3, 10, 3, 1.0),
+        Case("five sentences, a beam of four", Language(5, 9, 150 + seed, haste=0.3), 5, 12, 4, 1.0),
         Case("five sentences, a strong penalty", Language(5, 9, 155 + seed, haste=0.3), 5, 12, 4, 2.0),
-        Case("cut off by the limit", Language(3, 8, 160 + seed, haste=-3.0), 3, 4, 3),
+        Case("cut off by the limit", Language(3, 8, 160 + seed, haste=-3.0), 3, 4, 3, 1.0),
         Case("other numbers for start and end", Language(4, 8, 170 + seed, end=5), 4, 10, 3, 0.6, 0, 5),
+        # Always these languages: few are such that every other width and alpha finds something else, or that whoever
+        # stops a little too early misses something.
+        Case("width and alpha left out", Language(3, 8, 180, haste=0.3), 3, 10),
+        Case("one sentence, a late end wins", Language(1, 6, 2003, haste=0.3), 1, 8, 2, 2.0),
     ]
 
 
@@ -1432,78 +1851,199 @@ def the_score_is_the_texts_own(function: Callable, case: Case) -> str | None:
     return None
 
 
+def _divided(total: float, length: int, alpha: float, limit: int, ended: bool) -> float:
+    return total / penalty(length, alpha)
+
+
+def _likeliest(every: Tensor, width: int) -> Tensor:
+    return every.flatten(1).topk(width).indices
+
+
+def _of_parents(prefixes: Tensor, parent: Tensor) -> Tensor:
+    return prefixes.gather(1, parent[..., None].expand(-1, -1, prefixes.shape[-1]))
+
+
+def _said(text: list[int], start: int, end: int) -> list[int]:
+    return text[1:-1] if text[-1] == end else text[1:]
+
+
+def _nothing_grows(totals: Tensor, over: Tensor) -> Tensor:
+    return totals.masked_fill(over, -torch.inf)
+
+
+@dataclass(frozen=True)
+class _Step:
+    """Where a search stands at the end of a step."""
+
+    best: Found
+    totals: Tensor
+    length: int
+    limit: int
+    alpha: float
+
+    def bound(self, length: int | None = None) -> list[float]:
+        """For each sentence, what still grows divided by the penalty of a length, or by nothing."""
+        most = self.totals.amax(dim=1)
+        return (most if length is None else most / penalty(length, self.alpha)).tolist()
+
+    def beaten(self, bound: list[float]) -> list[bool]:
+        """Whether each sentence's best score reaches its bound."""
+        return [score >= most for (_, score), most in zip(self.best, bound, strict=True)]
+
+    def has_text(self) -> list[bool]:
+        """Whether each sentence has a finished text."""
+        return [score > -math.inf for _, score in self.best]
+
+
 def _search(
     *,
-    pick: Callable[[Tensor, int], Tensor] | None = None,
-    reorder: bool = True,
-    divide: Callable[[float, int, float], float] | None = None,
-    first_end_wins: bool = False,
-    ended_go_on: bool = False,
-    identical_start: bool = False,
-    accumulate: bool = True,
-    keep_end: bool = False,
-    drop_unfinished: bool = False,
-    last_only: bool = False,
-    any_start: bool = True,
-) -> Callable[..., Found]:
-    """A beam search with one thing wrong."""
-    score_of = divide or (lambda total, length, alpha: total / penalty(length, alpha))
+    see: Callable[[Tensor], Tensor] = lambda prefixes: prefixes,
+    grow: Callable[[Tensor, Tensor], Tensor] = lambda totals, step: totals + step,
+    pick: Callable[[Tensor, int], Tensor] = _likeliest,
+    rows: Callable[[Tensor, Tensor], Tensor] = _of_parents,
+    carry: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor] | None = None,
+    shrink: Callable[[Tensor, int, float], Tensor] | None = None,
+    score: Callable[[float, int, float, int, bool], float] = _divided,
+    begin: float = -math.inf,
+    better: Callable[[float, float], bool] = operator.gt,
+    note: Callable[[Tensor, Tensor, bool, Found], Tensor] | None = None,
+    row_of: Callable[[int], int] = lambda row: row,
+    text: Callable[[list[int], int, int], list[int]] = _said,
+    close: Callable[[Tensor, Tensor], Tensor] = _nothing_grows,
+    ends: bool = True,
+    refill: bool = False,
+    beams: int | None = 1,
+    keep_all: bool = False,
+    stop: Callable[[_Step], bool] | None = None,
+) -> Callable:
+    """A beam search with something wrong.
+
+    Args:
+        see: what the model is shown of the prefixes.
+        grow: the sums of all continuations, from the totals and the log-probabilities.
+        pick: the places of the best continuations.
+        rows: the prefixes that they grew from.
+        carry: the new totals, from the old ones, the log-probabilities, the places, and the sums at the places.
+        shrink: what is done to the new totals, by length and alpha.
+        score: of a text, from total, length, alpha, limit, and whether it has ended.
+        begin: the score that the first text must beat.
+        better: whether a score beats the best so far.
+        note: which of those that are over are noted, from these, the ones that have ended, whether the limit is
+            reached, and the best so far.
+        row_of: the sentence to which a text is counted.
+        text: what is handed back of a prefix, from prefix, start and end.
+        close: what becomes of the totals of texts that are over.
+        ends: whether the end token is looked at.
+        refill: whether others take the places of those that are over.
+        beams: how many there are at first; None for as many as later.
+        keep_all: whether every text is handed back, the best first.
+        stop: whether the search is over before the limit.
+    """
 
     def wrong(
         continuations: Continuations, sentences: int, limit: int, width: int = 4, alpha: float = 1.0, start: int = 1,
         end: int = 2,
-    ) -> Found:  # fmt: skip
-        start, end = (start, end) if any_start else (1, 2)
-        beams = width if identical_start else 1
-        prefixes, totals = torch.full((sentences, beams, 1), start), torch.zeros(sentences, beams)
-        best: Found = [([], -math.inf)] * sentences
+    ) -> Any:  # fmt: skip
+        prefixes = torch.full((sentences, beams or width, 1), start)
+        totals = torch.zeros(sentences, beams or width)
+        best: Found = [([], begin)] * sentences
+        every_text: list[Found] = [[] for _ in range(sentences)]
         for length in range(1, limit + 1):
-            log_probabilities = continuations(prefixes[..., -1:] if last_only else prefixes)
-            vocabulary = log_probabilities.shape[-1]
-            every = totals[..., None] + log_probabilities if accumulate else log_probabilities + 0 * totals[..., None]
-            every = every.masked_fill(totals[..., None] == -math.inf, -math.inf)
-            place = pick(every, width) if pick else every.flatten(1).topk(width).indices
-            totals, parent, token = every.flatten(1).gather(1, place), place // vocabulary, place % vocabulary
-            if reorder:
-                prefixes = prefixes.gather(1, parent[..., None].expand(-1, -1, length))
-            elif prefixes.shape[1] != width:
-                prefixes = prefixes.expand(-1, width, -1)
-            prefixes = torch.cat([prefixes, token[..., None]], dim=2)
-            ended = token == end
-            over = ended if drop_unfinished else ended | torch.tensor(length == limit)
-            for row, beam in over.nonzero().tolist():
-                total, text = float(totals[row, beam]), prefixes[row, beam, 1:].tolist()
-                score = score_of(total, length, alpha)
-                if first_end_wins and best[row][1] > -math.inf:
-                    continue
-                if score > best[row][1]:
-                    text = text if keep_end else text[:-1] if text[-1] == end else text
-                    best[row] = (text, score)
-            if not ended_go_on:
-                totals = totals.masked_fill(over, -torch.inf)
-        return best
+            step = continuations(see(prefixes))
+            every = grow(totals[..., None], step).masked_fill(totals[..., None] == -math.inf, -math.inf)
+            place = pick(every, min(2 * width, every[0].numel()) if refill else width)
+            parent, token, sums = place // step.shape[-1], place % step.shape[-1], every.flatten(1).gather(1, place)
+            totals = carry(totals, step, place, sums) if carry else sums
+            totals = shrink(totals, length, alpha) if shrink else totals
+            prefixes = torch.cat([rows(prefixes, parent), token[..., None]], dim=2)
+            ended, last = token == end, length == limit
+            over = (ended & ends) | last
+            noted = note(over, ended, last, best) if note else over
+            if noted.any():
+                texts, sums_so_far, is_ended = prefixes.tolist(), totals.tolist(), ended.tolist()
+                for row, beam in noted.nonzero().tolist():
+                    mark = score(sums_so_far[row][beam], length, alpha, limit, is_ended[row][beam])
+                    found = (text(texts[row][beam], start, end), mark)
+                    every_text[row].append(found)
+                    if better(mark, best[row_of(row)][1]):
+                        best[row_of(row)] = found
+            totals = close(totals, over)
+            if refill:
+                totals, kept = totals.topk(width)
+                prefixes = _of_parents(prefixes, kept)
+            dead = better is operator.gt and bool((totals == -math.inf).all())
+            if dead or (stop and stop(_Step(best, totals, length, limit, alpha))):
+                break
+        return [sorted(texts, key=lambda each: -each[1]) for texts in every_text] if keep_all else best
 
     return wrong
 
 
-def _tokens_alone(
-    continuations: Continuations, sentences: int, limit: int, width: int = 4, alpha: float = 1.0, start: int = 1,
-    end: int = 2,
-) -> list[list[int]]:  # fmt: skip
-    return [tokens for tokens, _ in beam_search(continuations, sentences, limit, width, alpha, start, end)]
-
-
 def _best_of_each(every: Tensor, width: int) -> Tensor:
     """The likeliest continuation of each beam, by itself; from one beam, the likeliest of all."""
-    sentences, beams, vocabulary = every.shape
+    _, beams, vocabulary = every.shape
     if beams == 1:
-        return every.flatten(1).topk(width).indices
+        return _likeliest(every, width)
     return every.argmax(dim=-1) + vocabulary * torch.arange(beams, device=every.device)
 
 
 def _shared_by_sentences(every: Tensor, width: int) -> Tensor:
     """The continuations that are likeliest in the first sentence, for all sentences."""
-    return every.flatten(1)[:1].topk(width).indices.expand(len(every), -1)
+    return _likeliest(every[:1], width).expand(len(every), -1)
+
+
+def _filled_with(value: float) -> Callable[[Tensor, Tensor], Tensor]:
+    return lambda totals, over: totals.masked_fill(over, value)
+
+
+def _gone(every: Tensor) -> int:
+    """How many texts ended in the step before, at most."""
+    return int((every[..., 0] == -math.inf).sum(dim=1).max())
+
+
+def _ever_fewer(every: Tensor, width: int) -> Tensor:
+    """A beam that has lost a place for each text that ended."""
+    return _likeliest(every, every.shape[1] - _gone(every) if every.shape[1] > 1 else width)
+
+
+def _penalty_of(tokens: list[int], given: dict[str, Any]) -> float:
+    """The penalty of a text without its end token, which it had if there was room."""
+    return penalty(min(len(tokens) + 1, given["limit"]), given["alpha"])
+
+
+def _rows_in_place(prefixes: Tensor, parent: Tensor) -> Tensor:
+    """Each new token behind the beam at its own place."""
+    return prefixes if prefixes.shape[1] == parent.shape[1] else prefixes.expand(-1, parent.shape[1], -1)
+
+
+def _totals_in_place(totals: Tensor, step: Tensor, place: Tensor, sums: Tensor) -> Tensor:
+    """The total of the beam at the same place, and the right step."""
+    return totals.expand(-1, place.shape[1]) + step.flatten(1).gather(1, place)
+
+
+def _ended_compete(
+    continuations: Continuations, sentences: int, limit: int, width: int = 4, alpha: float = 1.0, start: int = 1,
+    end: int = 2,
+) -> Found:  # fmt: skip
+    """Texts that have ended stay in the beam, are followed by `end` at no cost, and are scored at the very end."""
+
+    def with_rest(prefixes: Tensor) -> Tensor:
+        step = continuations(prefixes)
+        rest = torch.full_like(step, -math.inf)
+        rest[..., end] = 0
+        return torch.where((prefixes[..., 1:] == end).any(dim=-1, keepdim=True), rest, step)
+
+    prefixes, totals = torch.full((sentences, 1, 1), start), torch.zeros(sentences, 1)
+    for _ in range(limit):
+        every = totals[..., None] + with_rest(prefixes)
+        totals, place = every.flatten(1).topk(width)
+        prefixes = torch.cat([_of_parents(prefixes, place // every.shape[-1]), (place % every.shape[-1])[..., None]], 2)
+    found: Found = []
+    for texts, sums in zip(prefixes[..., 1:].tolist(), totals.tolist(), strict=True):
+        cut = [_up_to(end, text) for text in texts]
+        scores = [total / penalty(min(len(text) + 1, limit), alpha) for text, total in zip(cut, sums, strict=True)]
+        found.append(max(zip(cut, scores, strict=True), key=lambda each: each[1]))
+    return found
 
 
 def _beam_with_lists(
@@ -1561,6 +2101,11 @@ def _beam_from_copies(
     return [(_up_to(end, text[1:]), score) for text, score in zip(answers.tolist(), scores.tolist(), strict=True)]
 
 
+EARLY = (
+    "You stopped too early. What still grows may yet win: its sum can only fall, but its penalty can rise to that "
+    "of the limit. Compare with totals / length_penalty(limit, alpha), or do not stop early at all."
+)
+
 BEAM_SEARCH = Check(
     reference=beam_search,
     cases=sentences_for_beams,
@@ -1605,45 +2150,210 @@ BEAM_SEARCH = Check(
     ),
     misconceptions={
         "Sums of different lengths were compared, and every token makes a sum smaller, so short texts win. Divide by "
-        "length_penalty(length, alpha).": _search(divide=lambda total, length, alpha: total),
+        "length_penalty(length, alpha).": _search(score=lambda total, length, alpha, limit, ended: total),
         "You multiplied by the penalty. Sums are negative: divide, and longer texts rise.": _search(
-            divide=lambda total, length, alpha: total * penalty(length, alpha)
+            score=lambda total, length, alpha, limit, ended: total * penalty(length, alpha)
         ),
         "The penalty's length leaves out the end token. It counts every token that was chosen, `end` among them.": (
-            _search(divide=lambda total, length, alpha: total / penalty(length - 1, alpha))
+            _search(score=lambda total, length, alpha, limit, ended: total / penalty(length - 1, alpha))
         ),
+        "The penalty's length is that of the text without its end token. It counts every token that was chosen, `end` "
+        "among them.": _search(score=lambda total, length, alpha, limit, ended: total / penalty(length - ended, alpha)),
         "The penalty's length counts the start token. It was never chosen: do not count it.": _search(
-            divide=lambda total, length, alpha: total / penalty(length + 1, alpha)
+            score=lambda total, length, alpha, limit, ended: total / penalty(length + 1, alpha)
         ),
+        "The penalty is always that of the limit. Each text has the one of its own length, length_penalty(length, "
+        "alpha).": _search(score=lambda total, length, alpha, limit, ended: total / penalty(limit, alpha)),
         "You divided by the length itself: alpha, the strength of the penalty, is not used. Use "
-        "length_penalty(length, alpha).": _search(divide=lambda total, length, alpha: total / length),
+        "length_penalty(length, alpha).": _search(score=lambda total, length, alpha, limit, ended: total / length),
+        "You divided by length ** alpha. The penalty is ((5 + length) / 6) ** alpha: use length_penalty(length, "
+        "alpha).": (_search(score=lambda total, length, alpha, limit, ended: total / length**alpha)),
+        "Length and alpha are swapped: length_penalty(length, alpha).": _search(
+            score=lambda total, length, alpha, limit, ended: total / ((5 + alpha) / 6) ** length
+        ),
+        **{
+            f"alpha is a parameter of the function: use it as it comes, not {own:g}.": _asked(
+                beam_search, alpha=_always(own)
+            )
+            for own in (1.0, 0.6)
+        },
+        "You took 1 − alpha. The penalty's exponent is alpha itself: length_penalty(length, alpha).": _asked(
+            beam_search, alpha=lambda alpha: 1 - alpha
+        ),
+        "The totals themselves were divided, again in each step. Divide only when a text ends; the totals must stay "
+        "sums.": _search(
+            shrink=lambda totals, length, alpha: totals / penalty(length, alpha),
+            score=lambda total, length, alpha, limit, ended: total,
+        ),
+        "Left out, width is 4 and alpha 1: keep the defaults of the first line.": _left_out(
+            beam_search, width=1, alpha=0.0
+        ),
+        "Left out, width is 4: keep the default of the first line.": _left_out(beam_search, width=1),
+        **{
+            f"Left out, alpha is 1, not {alpha:g}: keep the default of the first line.": _left_out(
+                beam_search, alpha=alpha
+            )
+            for alpha in (0.0, 0.6)
+        },
+        "No text was ever noted: when one is over and its score is above the best so far, put (tokens, score) into "
+        "best[row].": _search(note=lambda over, ended, last, best: torch.zeros_like(over)),
+        "The totals became NaN: 0 · ∞ is not a number. Write −∞ where a text is over, and nowhere else: masked_fill.": (
+            _search(close=lambda totals, over: totals - math.inf * over)
+        ),
+        "Scores are negative, so none is above 0: let the best begin with −∞.": _search(begin=0.0),
+        "You kept the worst text. Keep the one with the highest score, and begin with −∞.": _search(
+            begin=math.inf, better=operator.lt
+        ),
+        "You kept the text that was noted last. Keep the one with the highest score: compare before you write it "
+        "down.": _search(better=lambda score, best: True),
+        "You kept the text that was noted last, and stopped when nothing could beat that. Keep the one with the "
+        "highest score: compare before you write it down.": _search(
+            better=lambda score, best: True, stop=lambda at: all(at.beaten(at.bound(at.limit)))
+        ),
         "The first text to end was taken. A longer one may score higher: go on, and keep the best.": _search(
-            first_end_wins=True
+            better=lambda score, best: best == -math.inf
+        ),
+        EARLY: _search(stop=lambda at: all(at.beaten(at.bound(at.length)))),
+        "You stopped too early: the bound has no penalty. What still grows may yet win, as its penalty can rise to "
+        "that of the limit. Compare with totals / length_penalty(limit, alpha), or do not stop early at all.": _search(
+            stop=lambda at: all(at.beaten(at.bound()))
+        ),
+        "You stopped too early, when each sentence had one finished text. What still grows may yet win: go on until "
+        "no totals / length_penalty(limit, alpha) is above the best score, or do not stop early at all.": _search(
+            stop=lambda at: all(at.has_text())
+        ),
+        "You stopped too early, when the first text of all ended. Other sentences have none yet, and what still grows "
+        "may win: go on until every sentence is decided, or do not stop early at all.": _search(
+            stop=lambda at: any(at.has_text())
+        ),
+        "You stopped too early, when one sentence was decided. Go on until all are: `all`, not `any`.": _search(
+            stop=lambda at: any(at.beaten(at.bound(at.limit)))
         ),
         "Each beam was continued by itself, so the beams never compete. Rank all continuations of all beams of a "
         "sentence together: flatten(1), then topk.": _search(pick=_best_of_each),
+        "These are the least likely continuations: take the largest sums, topk(width).": _search(
+            pick=lambda every, width: every.flatten(1).topk(width, largest=False).indices
+        ),
         "Finished texts go on growing. Once a text has ended, set its total to −∞, so that nothing grows from it.": (
-            _search(ended_go_on=True)
+            _search(close=lambda totals, over: totals)
+        ),
+        **{
+            f"The totals of finished texts became {fill}, which is above any sum of logarithms, so they go on growing. "
+            "Fill with −∞.": _search(close=_filled_with(fill))
+            for fill in (0, -1)
+        },
+        "The end token is never looked at while the beam grows. A text is over where token == end: note it then, and "
+        "let nothing grow from it.": _search(ends=False, text=lambda text, start, end: _up_to(end, text[1:])),
+        "The end token is never looked at. A text is over where token == end: note it then, and let nothing grow from "
+        "it.": _search(ends=False),
+        "Finished texts stay in the beam and compete by their sums. Note their scores when they end, and let nothing "
+        "grow from them.": _ended_compete,
+        "Others take the places of finished texts at once, so the beam sees more than `width` continuations. A "
+        "finished text takes its place in the step in which it ends.": _search(refill=True),
+        "The beam loses a place for good with each text that ends. It has `width` places in every step: topk(width).": (
+            _search(pick=_ever_fewer)
+        ),
+        "The beam is narrower in the step after a text ends. It has `width` places in every step: "
+        "topk(width).": _search(pick=lambda every, width: _likeliest(every, width - _gone(every))),
+        "Only the first beam was asked whether its text is over. Any beam may end: look at all of them.": _search(
+            note=lambda over, ended, last, best: over & (torch.arange(over.shape[1], device=over.device) == 0)
         ),
         "New tokens were put behind the wrong texts. The best continuations may all grow from one beam: take the "
-        "prefixes of `parent` first.": _search(reorder=False),
-        "You begin with several equal beams. They stay equal, and the beam is greedy search in copies: begin with one "
-        "beam.": _search(identical_start=True),
+        "prefixes of `parent` first.": _search(rows=_rows_in_place),
+        "All texts were taken from the first sentence. Each has its own: prefixes[rows, parent], with "
+        "rows = torch.arange(sentences)[:, None].": _search(rows=lambda prefixes, parent: prefixes[0][parent]),
+        "All sentences took the first one's parents. Each has its own: prefixes[rows, parent], with "
+        "rows = torch.arange(sentences)[:, None].": _search(rows=lambda prefixes, parent: prefixes[:, parent[0]]),
+        "Texts were taken from another sentence: `rows` lacks an axis, rows = torch.arange(sentences)[:, None].": (
+            _search(rows=lambda prefixes, parent: prefixes[torch.arange(len(prefixes), device=parent.device), parent])
+        ),
+        "The totals stayed with their places, and texts moved. The best sums are the new totals: totals, place = "
+        "(…).topk(width).": _search(carry=_totals_in_place),
+        "This is greedy search, whatever the width. Either the beam begins with several equal texts, which stay equal "
+        "for ever (begin with one), or only one continuation is kept (topk(width)).": _search(beams=None),
+        "The width is a parameter of the function: use it as it comes, topk(width), not 4.": _asked(
+            beam_search, width=_always(4)
+        ),
+        "The beam is one too wide: topk(width).": _asked(beam_search, width=lambda width: width + 1),
         "Only the last step's log-probability counts. Add it to the total of the text so far.": _search(
-            accumulate=False
+            grow=lambda totals, step: torch.zeros_like(totals) + step
         ),
-        "The end token is still there. Hand back what stands before it.": _search(keep_end=True),
+        "You added probabilities. What comes back are log-probabilities already: add them as they are.": _search(
+            grow=lambda totals, step: totals + step.exp()
+        ),
+        "You added probabilities, so the sums rise. What comes back are log-probabilities already: add them as they "
+        "are.": _search(
+            grow=lambda totals, step: totals + step.exp(), stop=lambda at: all(at.beaten(at.bound(at.limit)))
+        ),
+        "The end token is still there. Hand back what stands before it.": _search(
+            text=lambda text, start, end: text[1:]
+        ),
+        "The start token is still there. It was never said: leave it out.": _search(
+            text=lambda text, start, end: text[:-1] if text[-1] == end else text
+        ),
+        "Start and end tokens are still there. Hand back what stands between them.": _search(
+            text=lambda text, start, end: text
+        ),
+        "A text that the limit cuts off lost its last token. Cut that off only where it is `end`.": _search(
+            text=lambda text, start, end: text[1:-1]
+        ),
         "Texts that the limit cuts off got lost. At the limit, score what stands in the beam as it is.": _search(
-            drop_unfinished=True
+            note=lambda over, ended, last, best: ended
         ),
-        "The model saw the last token only. Hand over the whole prefixes.": _search(last_only=True),
-        "These are the tokens alone. Hand back a pair for each sentence: (tokens, score).": _tokens_alone,
+        "Texts that the limit cuts off were noted only where none had ended. Unfinished texts compete with finished "
+        "ones at the limit.": _search(
+            note=lambda over, ended, last, best: (
+                ended | (over & torch.tensor([[score == -math.inf] for _, score in best], device=over.device))
+            )
+        ),
+        "One token too few, and texts that the limit cuts off got lost: range(1, limit + 1), and what stands in the "
+        "beam at the limit is scored as it is.": _asked(
+            _search(note=lambda over, ended, last, best: ended), limit=lambda limit: limit - 1
+        ),
+        "One token too few: lengths run to the limit, range(1, limit + 1).": _asked(
+            beam_search, limit=lambda limit: limit - 1
+        ),
+        "One token too many: lengths run to the limit, range(1, limit + 1).": _asked(
+            beam_search, limit=lambda limit: limit + 1
+        ),
+        "The model saw the last token only. Hand over the whole prefixes.": _search(
+            see=lambda prefixes: prefixes[..., -1:]
+        ),
+        "These are the tokens alone. Hand back a pair for each sentence: (tokens, score).": _asked(
+            beam_search, lambda found, given: [tokens for tokens, _ in found]
+        ),
+        "The pairs are the wrong way round: (tokens, score).": _asked(
+            beam_search, lambda found, given: [(score, tokens) for tokens, score in found]
+        ),
+        "These are all finished texts. Hand back the best of each sentence alone, as one pair (tokens, "
+        "score).": _search(keep_all=True),
+        "The score that you hand back is the sum. Hand back what you compared: the sum divided by the penalty.": _asked(
+            beam_search, lambda found, given: [(tokens, score * _penalty_of(tokens, given)) for tokens, score in found]
+        ),
+        "You chose by the sum, and divided afterwards. Divide first, then compare: short texts have the larger sums.": (
+            _asked(
+                _search(score=lambda total, length, alpha, limit, ended: total),
+                lambda found, given: [(tokens, total / _penalty_of(tokens, given)) for tokens, total in found],
+            )
+        ),
+        "The score has the wrong sign: it is a sum of logarithms, and negative.": _asked(
+            beam_search, lambda found, given: [(tokens, -score) for tokens, score in found]
+        ),
+        "The score was turned into a probability. Hand it back as it is, without exp.": _asked(
+            beam_search, lambda found, given: [(tokens, math.exp(score)) for tokens, score in found]
+        ),
         "All sentences took the first one's choices. Each has its own: topk along the axis of continuations, dim=1.": (
             _search(pick=_shared_by_sentences)
         ),
-        "The numbers of the start and end tokens are parameters: use `start` and `end`, not 1 and 2.": _search(
-            any_start=False
+        "All sentences have one best between them. Each has its own: best[row].": _asked(
+            _search(row_of=lambda row: 0), lambda found, given: [found[0]] * len(found)
         ),
+        "All texts were noted for the first sentence. Each has its own best: best[row].": _search(row_of=lambda row: 0),
+        "The numbers of the start and end tokens are parameters: use `start` and `end`, not 1 and 2.": _asked(
+            beam_search, start=_always(1), end=_always(2)
+        ),
+        "The number of the start token is a parameter: use `start`, not 1.": _asked(beam_search, start=_always(1)),
+        "The number of the end token is a parameter: use `end`, not 2.": _asked(beam_search, end=_always(2)),
     },
     also_right=[_beam_with_lists, _beam_from_copies],
 )

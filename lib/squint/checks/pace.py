@@ -23,10 +23,10 @@ def at_pace(yours: F, course: F, *example: Any, most: float = 6.0) -> F:
     mine, theirs = (_seconds(function, example) for function in (yours, course))
     name = getattr(yours, "__name__", "it")
     if mine <= max(most * theirs, 1e-3):
-        print(f"{name}: yours goes into the model.")
+        print(f"{name}: fast enough.")
         return yours
     factor = mine / theirs
-    print(f"{name}: yours is right, and ⟨{factor:.0f}⟩ times as slow as the course's, which goes into the model.")
+    print(f"{name}: yours is right, and ⟨{factor:.0f}⟩ times as slow as the course's, which steps in.")
     return course
 
 

@@ -233,8 +233,6 @@ def measure(model: Seq2Seq, pieces: BPE, most: int = 0, width: int = 4) -> dict[
     test = some(translations.load("test"), most)
     greedily, widely = (answers(model, pieces, test.english, each, alpha) for each in (1, width))
     result |= {"greedy_bleu": bleu(greedily, test.german), "beam_bleu": bleu(widely, test.german)}
-    first = min(200, len(test))
-    result |= {"first_sentences": first, "first_beam_bleu": bleu(widely[:first], test.german[:first])}
     begin = 0
     for source in translations.SOURCES if not most else ():
         end = begin + len(translations.load("test", source))

@@ -189,7 +189,9 @@ def same_diagnosis(one: str | None, other: str | None) -> bool:
 def _a(value: Any) -> str:
     if isinstance(value, Tensor):
         return f"a tensor of shape {tuple(value.shape)}"
-    return {None: "None", str: "a string"}.get(value if value is None else type(value), f"a {type(value).__name__}")
+    if value is None:
+        return "None"
+    return "a string" if isinstance(value, str) else f"a {type(value).__name__}"
 
 
 def _plain(value: Any) -> Any:
@@ -240,21 +242,20 @@ def _values(got: Tensor, want: Tensor, rtol: float, atol: float, explain: bool, 
 
 def _first_difference(mine: Tensor, theirs: Tensor, same: Tensor) -> str:
     if mine.ndim == 0:
-        return "got {}, expected {}.".format(*_told_apart(mine, theirs))
+        return _got_expected(mine, theirs)
     wrong = (~same).nonzero()
     at = tuple(wrong[0].tolist())
-    return f"{len(wrong)} of {same.numel()} entries differ, the first at {list(at)}: got {{}}, expected {{}}.".format(
-        *_told_apart(mine[at], theirs[at])
-    )
+    first = _got_expected(mine[at], theirs[at])
+    return f"{len(wrong)} of {same.numel()} entries differ, the first at {list(at)}: {first}"
 
 
-def _told_apart(mine: Tensor, theirs: Tensor) -> tuple[str, str]:
-    """Two numbers with as many digits as it takes to see that they differ."""
+def _got_expected(mine: Tensor, theirs: Tensor) -> str:
+    """Two numbers that differ, with as many digits as it takes to see it."""
     one, other = mine.item(), theirs.item()
     if not (isinstance(one, float) and isinstance(other, float)):
-        return str(one), str(other)
+        return f"got {one}, expected {other}."
     digits = next((n for n in range(4, 17) if f"{one:.{n}g}" != f"{other:.{n}g}"), 17)
-    return f"{one:.{digits}g}", f"{other:.{digits}g}"
+    return f"got {one:.{digits}g}, expected {other:.{digits}g}."
 
 
 def _diagnosis(mine: Tensor, theirs: Tensor, rtol: float, atol: float) -> str | None:

@@ -892,6 +892,8 @@ most_similar = Check(
         "The words to leave out came back. Give them a score that can never win, before you pick the best.": (
             _nothing_left_out
         ),
+        "Two things: the dot product favours long vectors, so divide each by its length first; and the words to leave "
+        "out came back.": lambda vectors, query, k, exclude: (vectors @ query).topk(k).indices,
         "You left words out after picking the best k, so too few remain. Leave them out first.": _left_out_afterwards,
         "The worst come first: that is the order of a distance. The highest cosine is the nearest.": _ranked(
             largest=False

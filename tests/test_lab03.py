@@ -364,3 +364,14 @@ def test_a_right_answer_with_other_names_can_be_called_as_the_lab_calls_it() -> 
     verdict = engine.judge(lab03.CHECKS["warm_up_rate"], lambda t, d, w=4000: lab03.seq2seq.warm_up_rate(t, d, w))
     assert verdict.passed
     assert verdict.usable(3, dim=64, warmup=100) == lab03.seq2seq.warm_up_rate(3, 64, 100)
+
+
+@pytest.mark.parametrize("exercise", lab03.CHECKS)
+def test_the_code_that_the_last_hint_shows_is_right(exercise: str) -> None:
+    check = lab03.CHECKS[exercise]
+    names = {"torch": torch, "math": math, "residual": lab03.residual, "length_penalty": penalty}
+    parameters = inspect.signature(check.reference).parameters.values()
+    first = ", ".join(str(each.replace(annotation=each.empty)) for each in parameters)
+    exec(f"def answer({first}):\n{textwrap.indent(textwrap.dedent(check.hints[2]), '    ')}", names)
+    verdict = engine.judge(check, names["answer"])
+    assert verdict.passed, verdict.hint

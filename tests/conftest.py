@@ -6,7 +6,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from jaxtyping import install_import_hook
 
-install_import_hook("squint", "typecheck.checker")
+# Where shapes are written. The engine that judges answers has none, and is called thousands of times a second.
+SHAPED = ("nn", "models", "text", "data", "viz", "train", "device")
+install_import_hook([f"squint.{name}" for name in SHAPED], "typecheck.checker")
 
 import pytest  # noqa: E402
 import torch  # noqa: E402

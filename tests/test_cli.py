@@ -1,6 +1,6 @@
 """The command line: quick, plain about what is wrong, and never over a learner's file."""
 
-import importlib
+import importlib.util
 import json
 import os
 import re
@@ -13,10 +13,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import torch
+from cells import define
 from course_tools import FIXTURE, NAME, built_course, cell, course, learner, save
 from typer.testing import CliRunner
 
-from squint.checks import engine
+from squint.checks import engine, solution
 from squint.course import doctor, lab
 from squint.course.cli import app
 from squint.course.project import CourseError, Project, one_of
@@ -257,28 +259,38 @@ def test_new_writes_a_lab_whose_checks_are_sound(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     said = squint("new", "42", "one_scale").stdout
     source, checks = project.solutions / "42_one_scale.py", tmp_path / "lib" / "squint" / "checks" / "lab42.py"
-    assert str(source) in said and str(checks) in said
-    text = {path: path.read_text(encoding="utf-8") for path in (source, checks)}
+    answers = tmp_path / "tests" / "answers" / "lab42.py"
+    files = (source, checks, answers)
+    assert all(str(path) in said for path in files)
+    text = {path: path.read_text(encoding="utf-8") for path in files}
     one_sentence(squint("new", "42", "other", expect=2), "There is a lab 42 already")
+
+    monkeypatch.setattr(solution, "SOLUTIONS", project.solutions)
+    check, given = module_of(checks).CHECKS["standardise"], module_of(answers)
+    assert len(check.misconceptions) >= 3 and len(given.RIGHT["standardise"]) >= 2 and len(check.steps) == 3
+    for answer in (check.reference, *given.RIGHT["standardise"]):
+        assert engine.judge(check, answer).passed
+    for mistake in check.misconceptions:
+        made = check.solution.make(check.solution.edited([mistake]))
+        assert engine.judge(check, made).hint == mistake.sentence
+    for exercise, code, said in given.WRONG:
+        assert said in engine.judge(check, define(code, exercise, {"torch": torch})).hint
     source.unlink()
     one_sentence(squint("new", "42", "one_scale", expect=2), "There is a lab 42 already")
     assert checks.read_text(encoding="utf-8") == text[checks] and not source.exists()
-
-    spec = importlib.util.spec_from_file_location("lab42", checks)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    check = module.CHECKS["standardise"]
-    assert len(check.misconceptions) >= 3 and len(check.also_right) >= 2 and len(check.hints) == 3
-    for answer in (check.reference, *check.also_right):
-        assert engine.judge(check, answer).passed
-    for hint, wrong in check.misconceptions.items():
-        assert engine.judge(check, wrong).hint == hint
     # As if the files lay where they will.
-    for path in (source, checks):
+    for path in files:
         for command in (["check"], ["format", "--check"]):
             ruff = [sys.executable, "-m", "ruff", *command, "--stdin-filename", str(path.relative_to(tmp_path)), "-"]
             clean = subprocess.run(ruff, input=text[path], cwd=ROOT, capture_output=True, text=True)
             assert clean.returncode == 0 or (path, command) == (source, ["format", "--check"]), clean.stdout
+
+
+def module_of(path: Path):
+    spec = importlib.util.spec_from_file_location(f"{path.parent.name}_{path.stem}", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.mark.slow

@@ -7,15 +7,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from cells import define, solution
 from einops import rearrange
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from squint.checks import compare, engine, modules
-from squint.checks.engine import Case, Check, judge
+from squint.checks import compare, engine, laws, modules, run
+from squint.checks.engine import Case, Check, edits, judge
 
-HINTS = ("a nudge of a hint", "a plan of a hint", "the code of a hint")
+HINTS = ("a nudge of a hint", "a plan of a hint")
 
 
 def attend(query, key, value, mask=None):
@@ -29,16 +30,9 @@ def unscaled(query, key, value, mask=None):
     return attend(query * query.shape[-1] ** 0.5, key, value, mask)
 
 
-def over_queries(query, key, value, mask=None):
-    scores = query @ key.mT / query.shape[-1] ** 0.5
-    if mask is not None:
-        scores = scores.masked_fill(~mask, -torch.inf)
-    return scores.softmax(-2) @ value
-
-
 def cases(seed):
     g = torch.Generator().manual_seed(seed)
-    q, k, v = (torch.randn(*s, generator=g) for s in ((2, 4), (3, 4), (3, 5)))
+    q, k, v = (torch.randn(*s, generator=g) for s in ((2, 6), (3, 6), (3, 5)))
     mask = torch.tensor([[True, True, False], [True, False, False]])
     return [Case("two queries, three keys", q, k, v), Case("a mask", q, k, v, mask=mask)]
 
@@ -49,7 +43,17 @@ def stays_in_range(fn, case):
     return None if out.max() <= value.max() + 1e-5 else "The average is larger than every value."
 
 
-CHECK = Check(attend, cases, HINTS, {"No scale.": unscaled, "Over queries.": over_queries}, [stays_in_range])
+CHECK = Check(
+    cases,
+    HINTS,
+    edits({
+        " / query.shape[-1] ** 0.5": {"": "No scale."},
+        "softmax(-1)": {"softmax(-2)": "Over queries."},
+        "~mask": {"mask": "The mask is inverted."},
+    }, {"The values alone.": lambda query, key, value, mask=None: value.mean(0).expand(len(query), -1)}),
+    [stays_in_range],
+    solution=solution(attend),
+)  # fmt: skip
 
 
 def verdict(answer, check=CHECK):
@@ -80,14 +84,14 @@ def test_right_answers_in_other_forms_pass(answer):
 
 def test_a_misconception_is_named():
     assert verdict(unscaled).hint == "No scale."
-    assert verdict(over_queries).hint == "Over queries."
+    assert verdict(lambda q, k, v, m=None: v.mean(0).expand(len(q), -1)).hint == "The values alone."
 
 
 def test_a_misconception_with_an_error_of_its_own_besides_is_not_misnamed():
     def both(query, key, value, mask=None):
         return unscaled(query, key, value, mask) + 1
 
-    assert verdict(both).hint not in CHECK.misconceptions
+    assert verdict(both).hint not in [mistake.sentence for mistake in CHECK.misconceptions]
 
 
 @pytest.mark.parametrize(
@@ -142,13 +146,15 @@ def test_an_answer_that_changes_its_input_gets_copies_that_keep_the_gradient():
         x *= 2
         return scale(x).exp()
 
-    check = Check(lambda x, scale: scale(2 * x).exp(), lambda seed: [Case("a vector", torch.ones(3), torch.sin)], HINTS)
+    code = "def twice(x, scale):\n    return scale(2 * x).exp()"
+    cases = lambda seed: [Case("a vector", torch.ones(3), torch.sin)]  # noqa: E731
+    check = Check(cases, HINTS, solution=solution("twice", code))
     got = judge(check, in_place)
     assert got.passed and "in place" in got.note
     x = torch.ones(3, requires_grad=True)
     got.usable(x, torch.sin).sum().backward()
     assert torch.allclose(x.grad, 2 * torch.cos(torch.tensor(2.0)) * torch.sin(torch.tensor(2.0)).exp())
-    assert judge(replace(check, in_place="Leave x alone."), in_place).hint == "Leave x alone."
+    assert judge(replace(check, kept={}, in_place="Leave x alone."), in_place).hint == "Leave x alone."
 
 
 def test_a_function_that_forgets_to_return():
@@ -159,7 +165,10 @@ def test_a_function_that_forgets_to_return():
 
 
 def test_a_law_is_tried_when_every_case_is_right():
-    low = Check(lambda x: x, lambda s: [Case("a number", torch.ones(1))], HINTS, {}, [lambda f, c: "It never holds."])
+    same = solution("same", "def same(x):\n    return x")
+    low = Check(
+        lambda s: [Case("a number", torch.ones(1))], HINTS, laws=[lambda f, c: "It never holds."], solution=same
+    )
     assert judge(low, lambda x: x).hint == "It never holds."
 
 
@@ -177,7 +186,7 @@ def test_half_a_scaffold_is_not_done():
 
 
 def test_an_endless_loop_is_stopped(monkeypatch):
-    monkeypatch.setattr(engine, "TIME_LIMIT", 0.3)
+    monkeypatch.setattr(run, "TIME_LIMIT", 0.3)
 
     def endless(*args, **kwargs):
         while True:
@@ -237,11 +246,101 @@ def test_random_numbers_outside_are_left_alone():
     assert torch.equal(torch.rand(1), wanted)
 
 
+# ---------------------------------------------------------------- slips in an answer's own lines
+
+
+def told(
+    body: str, check=CHECK, name: str = "attend", arguments: str = "query, key, value, mask=None"
+) -> engine.Verdict:
+    """What is said of an answer with these lines."""
+    lines = "\n".join(f"    {line}" for line in body.splitlines())
+    return judge(check, define(f"def {name}({arguments}):\n{lines}", name, {"torch": torch, "math": math}))
+
+
+LONG = """
+d = query.shape[-1]
+scores = torch.einsum("qd,kd->qk", query, key) / math.sqrt(d)
+if mask is not None:
+    scores = scores.masked_fill(mask == False, -math.inf)
+shares = (scores - scores.amax(1, keepdim=True)).exp()
+shares = shares / shares.sum(1, keepdim=True)
+return shares @ value
+""".strip()  # fmt: skip
+
+
+def test_the_long_way_is_right():
+    assert told(LONG).passed
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "line", "said"),
+    [
+        ("shares.sum(1, keepdim=True)", "shares.sum(0, keepdim=True)", "shares = shares /", "runs along the wrong axis"),
+        ("shares.sum(1, keepdim=True)", "shares.sum(1)", "shares = shares / shares.sum(1)", "drops the axis"),
+        ("mask == False", "mask == True", "", "The mask is inverted."),
+        ("-math.inf", "math.inf", "scores = scores.masked_fill(mask == False, math.inf)", "has the wrong sign"),
+        ("qd,kd->qk", "qd,kd->kq", 'torch.einsum("qd,kd->kq"', "`q` and `k` are swapped"),
+        ("math.sqrt(d)", "d", "", "a root is missing at"),
+        ("shares @ value", "value @ shares", "return value @ shares", "the wrong way round"),
+        ("return shares @ value", "return shares", "return shares", "a matrix product is missing"),
+    ],
+)
+def test_a_slip_is_found_in_the_learner_s_own_line(right, wrong, line, said):
+    got = told(LONG.replace(right, wrong))
+    assert not got.passed
+    assert line in got.hint and said in got.hint, got.hint
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"math.sqrt(d)": "1", "shares.sum(1,": "shares.sum(0,"}, ("No scale.", "runs along the wrong axis")),
+        ({"shares.sum(1, keepdim=True)": "shares.sum(1)", "== False": "== True"}, ("drops the axis", "inverted")),
+        (
+            {"scores.amax(1, keepdim=True)": "scores.amax(1)", "shares.sum(1, keepdim=True)": "shares.sum(1)"},
+            ("amax", "sum"),
+        ),
+    ],
+)
+def test_two_slips_are_both_told(changes, said):
+    body = LONG
+    for right, wrong in changes.items():
+        body = body.replace(right, wrong)
+    got = told(body)
+    assert "two mistakes" in got.hint or "once more" in got.hint, got.hint
+    assert all(words in got.hint for words in said), got.hint
+
+
+def test_the_corrected_line_waits_for_the_hint():
+    got = told(LONG.replace("shares.sum(1, keepdim=True)", "shares.sum(1)"))
+    assert "keepdim=True" not in got.hint
+    assert got.correction.endswith("shares = shares / shares.sum(1, keepdim=True)")
+
+
+def test_a_line_inside_the_loop_is_found():
+    code = "def total(x):\n    found = 0\n    for each in x:\n        found = found + each\n    return found"
+    check = Check(lambda s: [Case("three", torch.tensor([1.0, 2.0, 4.0]))], HINTS, solution=solution("total", code))
+    got = told("for each in x:\n    found = 0\n    found = found + each\nreturn found", check, "total", "x")
+    assert "In your line `found = 0`" in got.hint and "starts anew in every round" in got.hint
+
+
+def test_an_exception_is_told_from_where_it_arose():
+    got = told("weights = (query @ key.T).softmax(-1)\nreturn value @ weights @ torch.zeros(7, 7)")
+    assert "it raised RuntimeError" in got.hint and "`value` (3, 5) and `weights` (2, 3) meet" in got.hint
+
+
+def test_a_slow_answer_is_not_tried_for_minutes():
+    began = time.monotonic()
+    told("import time\ntime.sleep(0.05)\nreturn query")
+    assert time.monotonic() - began < 15
+
+
 # ---------------------------------------------------------------- values
 
 
 def test_values():
-    check = Check(torch.eye(2), lambda s: [Case("as it is")], HINTS, {"Ones.": torch.ones(2, 2)}, kind="value")
+    wrong = edits({"eye(2)": {"ones(2, 2)": "Ones."}})
+    check = Check(lambda s: [Case("as it is")], HINTS, wrong, solution=solution("eye", "eye = torch.eye(2)"))
     assert judge(check, torch.eye(2)).passed
     assert judge(check, np.eye(2)).passed
     assert judge(check, [[1, 0], [0, 1]]).passed
@@ -254,11 +353,10 @@ def test_values():
 
 def test_a_value_is_judged_by_what_it_does():
     check = Check(
-        1.0,
         lambda s: [Case("its sign", 2.0)],
         HINTS,
-        {"It points the other way.": -1.0},
-        kind="value",
+        edits({"1.0": {"-1.0": "It points the other way."}}),
+        solution=solution("one", "one = 1.0"),
         probe=lambda value, x: value * x,
         compare=lambda got, want, case: None if got > 0 else "It points the other way.",
     )
@@ -421,12 +519,17 @@ class Reversed(Heads):
         return super().forward(x.flip(-2))
 
 
+def sequences(seed):
+    g = torch.Generator().manual_seed(seed)
+    draws = torch.randn(3, 8, generator=g), torch.randn(2, 3, 8, generator=g)
+    return [Case("one", draws[0], init=(8, 2)), Case("batch", draws[1], init=(8, 4))]
+
+
 MODULE = Check(
-    Heads,
-    lambda s: [Case("one", torch.randn(3, 8), init=(8, 2)), Case("batch", torch.randn(2, 3, 8), init=(8, 4))],
+    sequences,
     HINTS,
-    {"No scale.": Unscaled},
-    kind="module",
+    edits({}, {"No scale.": Unscaled}),
+    solution=solution(Heads),
 )
 
 
@@ -439,10 +542,10 @@ def test_modules_are_compared_whatever_their_parameters_are_called(answer):
 
 
 def test_biases_may_be_left_out_where_the_check_says_so():
-    assert "numbers in its parameters" in judge(MODULE, WithoutBiases).hint
-    got = judge(replace(MODULE, without_bias=True), WithoutBiases)
+    assert "`bias=False`" in judge(MODULE, WithoutBiases).hint
+    got = judge(replace(MODULE, without_bias=True, kept={}), WithoutBiases)
     assert got.passed and "no bias" in got.note
-    assert judge(replace(MODULE, without_bias=True), Heads).note is None
+    assert judge(replace(MODULE, without_bias=True, kept={}), Heads).note is None
 
 
 @pytest.mark.parametrize(
@@ -456,9 +559,9 @@ def test_biases_may_be_left_out_where_the_check_says_so():
 )
 def test_a_module_is_held_to_what_it_does_when_it_is_used(answer, said):
     assert judge(MODULE, answer).passed
-    laws = [modules.agrees_in_training, modules.starts_alive]
-    assert judge(replace(MODULE, properties=laws), Heads).passed
-    assert said in judge(replace(MODULE, properties=laws), answer).hint
+    held = replace(MODULE, laws=[laws.agrees_in_training, laws.starts_alive], kept={})
+    assert judge(held, Heads).passed
+    assert said in judge(held, answer).hint
 
 
 def test_a_search_that_was_cut_short_says_so_and_not_that_the_answer_is_wrong(monkeypatch):
@@ -476,12 +579,12 @@ def test_a_search_that_was_cut_short_says_so_and_not_that_the_answer_is_wrong(mo
         (NoParameters, "no parameters"),
         (NoSuper, "super().__init__()"),
         (nn.Linear, "shape (3, 2)"),
-        (WithANorm, "296 numbers"),
-        (Detached, "no gradient comes back to it"),
+        (WithANorm, "is too much"),
+        (Detached, "`.detach(…)` is too much"),
         (WithoutGradient, "no gradient comes back to it"),
         (UnusedLayer, "`out.weight` is made in __init__ and has no effect"),
         (ListOfLayers, "nn.ModuleList"),
-        (Reversed, "something else"),
+        (Reversed, "flip"),
         (attend, "class that inherits"),
     ],
 )

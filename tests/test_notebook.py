@@ -5,9 +5,10 @@ import types
 
 import pytest
 import torch
+from cells import solution
 
 from squint import device, notebook
-from squint.checks.engine import Case, Check
+from squint.checks.engine import Case, Check, edits
 from squint.viz import style
 
 
@@ -17,12 +18,12 @@ def double(x):
 
 CHECKS = {
     "double": Check(
-        double,
-        lambda seed: [Case("ones", torch.ones(2))],
-        ("Think of two.", "Multiply.", "return 2 * x"),
-        {"You squared it.": torch.square},
+        lambda seed: [Case("three", torch.tensor([3.0]))],
+        ("Think of two.", "Multiply."),
+        edits({"2 * x": {"x * x": "You squared it."}}),
+        solution=solution("double", "def double(x):\n    return 2 * x"),
     ),
-    "half": Check(0.5, lambda seed: [Case("as it is")], ("nudge", "plan", "code"), kind="value"),
+    "half": Check(lambda seed: [Case("as it is")], ("nudge", "plan"), solution=solution("half", "half = 0.5")),
 }
 
 
@@ -71,7 +72,7 @@ def test_check_hands_back_what_works(lab, shown):
     assert check_in({"double": mine}, "double")(torch.ones(1)) == 2
     assert shown[-1]["application/vnd.squint.check+json"] == {"exercise": "double", "verdict": "passed", "hint": None}
     assert shown[-1]["text/plain"] == "✓ double: 1 case right"
-    assert check_in({"double": torch.square}, "double") is double
+    assert check_in({"double": torch.square}, "double") is CHECKS["double"].reference
     assert shown[-1]["text/plain"].startswith("✗ double: You squared it.")
     assert "hint(&quot;double&quot;)" in shown[-1]["text/html"]
 
@@ -87,7 +88,7 @@ def test_check_takes_the_answer_itself(lab, shown):
 
 
 def test_a_name_that_was_never_bound_and_one_that_is_no_exercise(lab, shown, capsys):
-    assert check_in({}, "double") is double
+    assert check_in({}, "double") is CHECKS["double"].reference
     assert "there is no double yet" in shown[-1]["text/plain"]
     assert check_in({"other": 3}, "other") == 3
     assert "no exercise called 'other'" in capsys.readouterr().out
@@ -101,7 +102,9 @@ def test_the_courses_version_does_not_count_as_yours(lab, shown):
 
 
 def test_a_small_number_of_the_courses_is_not_taken_for_the_learners(lab, shown, monkeypatch):
-    monkeypatch.setitem(lab.checks, "three", Check(3, lambda seed: [Case("as it is")], ("a", "b", "c"), kind="value"))
+    monkeypatch.setitem(
+        lab.checks, "three", Check(lambda seed: [Case("as it is")], ("a", "b"), solution=solution("three", "three = 3"))
+    )
     stand_in = check_in({"three": 4}, "three")
     assert stand_in == 3
     check_in({"three": stand_in}, "three")

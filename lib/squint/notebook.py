@@ -134,7 +134,7 @@ def check(answer: Any, name: str | None = None) -> Any:
         return None if answer is _MISSING else answer
     exercise = lab.checks[name]
     verdict = _judge(lab, name, exercise, answer)
-    _show_verdict(name, verdict, counted=not isinstance(exercise.reference, int | float))
+    _show_verdict(name, verdict, counted=exercise.kind != "value" or not isinstance(exercise.reference, int | float))
     if verdict.passed:
         lab.verdicts[name] = verdict
         return verdict.usable
@@ -197,7 +197,7 @@ def _display(mark: str, text: str, data: dict[str, Any], note: str | None = None
 
 
 def hint(name: str, step: int | None = None) -> None:
-    """Show the next of an exercise's three hints: a nudge, a plan, the code.
+    """Show the next of an exercise's three hints: a nudge, a plan, the code; and your line put right, if it is known.
 
     Args:
         name: the exercise.
@@ -207,14 +207,17 @@ def hint(name: str, step: int | None = None) -> None:
     if name not in lab.checks:
         print(f"This lab has no exercise called {name!r}. It has: {', '.join(lab.checks)}.")
         return
-    hints = lab.checks[name].hints
-    at = step if step is not None else min(lab.steps.get(name, 0) + 1, len(hints))
-    if not 1 <= at <= len(hints):
-        print(f"There are {len(hints)} hints: hint({name!r}, 1) to hint({name!r}, {len(hints)}).")
+    steps = lab.checks[name].steps
+    at = step if step is not None else min(lab.steps.get(name, 0) + 1, len(steps))
+    if not 1 <= at <= len(steps):
+        print(f"There are {len(steps)} hints: hint({name!r}, 1) to hint({name!r}, {len(steps)}).")
         return
     lab.steps[name] = at
     kind = ("a nudge", "a plan", "the code")[at - 1]
-    print(f"Hint {at} of {len(hints)}, {kind}:\n{inspect.cleandoc(hints[at - 1])}")
+    print(f"Hint {at} of {len(steps)}, {kind}:\n{inspect.cleandoc(steps[at - 1])}")
+    verdict = lab.verdicts.get(name)
+    if verdict is not None and verdict.correction:
+        print(f"\nIn your own code:\n{verdict.correction}")
 
 
 @dataclass

@@ -13,14 +13,14 @@ from __future__ import annotations
 import contextlib
 import copy
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
 if TYPE_CHECKING:
-    from squint.checks.engine import Case
+    from squint.checks.check import Case
 
 PATIENCE = 600
 """Rounds of gradients that one search may take; a right answer of the course's sizes needs fewer than a hundred."""
@@ -111,6 +111,8 @@ def pour(source: nn.Module, target: nn.Module, cases: Sequence[Case], without_bi
         OutOfPatience: if the search was cut short.
     """
     cut_short = False
+    if size(source) == 0 or any(p.numel() == 0 for p in source.parameters()):
+        return False
     for left_out in _without(target, size(target) - size(source), without_bias):
         theirs = [p for p in target.parameters() if not any(p is b for b in left_out)]
         mine = list(source.parameters())
@@ -131,6 +133,23 @@ def pour(source: nn.Module, target: nn.Module, cases: Sequence[Case], without_bi
     if cut_short:
         raise OutOfPatience
     return False
+
+
+def probe(module: nn.Module, case: Case) -> Tensor | None:
+    """A number that two modules have in common if they compute alike, whatever their layout; None if it cannot be had.
+
+    Parameters get one value, then one for each colour that gradients tell apart, twice; so their order does not matter.
+    """
+    if size(module) == 0:
+        return None
+    asked = _Probe(module, list(module.parameters()), [case])
+    colours, found = torch.zeros(1, asked.numbers, dtype=torch.long), None
+    for this_round in range(3):
+        found = asked(_values(int(colours.max()) + 1, this_round)[colours[0]])
+        if found is None:
+            return None
+        colours = _split(colours, found[1][None])
+    return found[0] if found else None
 
 
 def size(module: nn.Module) -> int:
@@ -185,7 +204,7 @@ class _Probe:
             torch.nn.utils.vector_to_parameters(values.to(self.device), self.parameters)
         try:
             for args, kwargs in zip(self.cases, self.kwargs, strict=True):
-                output = _tensor(self.module(*args, **kwargs))
+                output = first_tensor(self.module(*args, **kwargs))
                 total = total + (output.cpu() * torch.randn(output.shape, generator=random, dtype=torch.float64)).sum()
             gradients = torch.autograd.grad(total, self.parameters, allow_unused=True)
         except Exception:
@@ -271,53 +290,14 @@ def _has_effect(parameter: nn.Parameter, module: nn.Module, case: Case, before: 
 
 def _output(module: nn.Module, case: Case) -> Tensor | None:
     try:
-        return _tensor(module(*case.args, **case.kwargs))
+        return first_tensor(module(*case.args, **case.kwargs))
     except Exception:
         return None
 
 
-def _tensor(value: Any) -> Tensor:
+def first_tensor(value: Any) -> Tensor:
     """The first tensor that a module returns."""
     value = value[0] if isinstance(value, tuple | list) and value else value
     if not isinstance(value, Tensor):
         raise TypeError(type(value).__name__)
     return value
-
-
-def agrees_in_training(cls: Callable, case: Case) -> str | None:
-    """what it returns in training is what it returns in evaluation"""
-    if not isinstance(cls, type):
-        return None
-    module = build(cls, case)
-    with torch.no_grad(), torch.random.fork_rng(devices=[]):
-        quiet = _tensor(module(*case.args, **case.kwargs))
-        loud = [_tensor(module.train()(*case.args, **case.kwargs)) for _ in range(2)]
-    if all(torch.allclose(quiet, one, rtol=1e-4, atol=1e-5) for one in loud):
-        return None
-    return (
-        "In training mode it returns something else than in evaluation, or something else at every call. Is there a "
-        "dropout or a batch norm? Leave it out here: the cells below compare outputs."
-    )
-
-
-def starts_alive(cls: Callable, case: Case) -> str | None:
-    """as it is made, the module's output depends on what goes in, and a gradient comes back"""
-    module = build(cls, case, redraw=False)  # type: ignore[arg-type]
-    inputs = [a.requires_grad_() for a in case.args if isinstance(a, Tensor) and a.is_floating_point()]
-    output = _tensor(module(*case.args, **case.kwargs))
-    if not bool(torch.isfinite(output).all()):
-        return (
-            "As it is made, your module returns numbers that are not finite. nn.Parameter(torch.empty(…)) holds "
-            "whatever was in memory: draw the numbers with torch.randn, and divide by the root of the width."
-        )
-    gradients = (
-        torch.autograd.grad(output.square().sum(), inputs, allow_unused=True) if output.requires_grad else [None]
-    )
-    if any(g is None for g in gradients):
-        return NO_GRADIENT
-    if bool((gradients[0] == 0).all()):  # type: ignore[union-attr]
-        return (
-            "As it is made, your module returns the same whatever goes in: its parameters start at zero, and would "
-            "stay there. Draw them with torch.randn, and divide by the root of the width."
-        )
-    return None

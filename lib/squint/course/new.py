@@ -1,4 +1,4 @@
-"""Writes the skeleton of a lab: a source and its checks, which build, check and pass as they stand."""
+"""Writes the skeleton of a lab: a source, its checks and some answers, which build, check and pass as they stand."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from .project import CourseError, Project
 
 
 def write_skeleton(project: Project, number: str, name: str) -> list[Path]:
-    """Write `solutions/NN_name.py` and `lib/squint/checks/labNN.py`.
+    """Write `solutions/NN_name.py`, `lib/squint/checks/labNN.py` and `tests/answers/labNN.py`.
 
     Returns:
-        The two files.
+        The three files.
 
     Raises:
         CourseError: the number or name will not do, or one of the files is there already.
@@ -23,15 +23,16 @@ def write_skeleton(project: Project, number: str, name: str) -> list[Path]:
         raise CourseError(f"{name} is not a lab's name: write lower case, words joined by _.")
     source = project.solutions / f"{number}_{name}.py"
     checks = project.root / "lib" / "squint" / "checks" / f"lab{number}.py"
-    taken = [*project.solutions.glob(f"{number}_*"), *([checks] if checks.exists() else [])]
+    answers = project.root / "tests" / "answers" / f"lab{number}.py"
+    taken = [*project.solutions.glob(f"{number}_*"), *(file for file in (checks, answers) if file.exists())]
     if taken:
         raise CourseError(f"There is a lab {number} already: {taken[0]}. Nothing was written.")
     title = name.replace("_", " ").capitalize()
-    for path, text in ((source, SOURCE), (checks, CHECKS)):
+    for path, text in ((source, SOURCE), (checks, CHECKS), (answers, ANSWERS)):
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("x", encoding="utf-8") as file:
             file.write(text.replace("{NN}", number).replace("{NAME}", name).replace("{TITLE}", title))
-    return [source, checks]
+    return [source, checks, answers]
 
 
 SOURCE = '''\
@@ -162,29 +163,19 @@ progress()
 '''
 
 CHECKS = '''\
-"""Lab {NN}: what is right in each exercise, and the mistakes that have names.
-
-A reference that later labs use belongs in lib/squint/nn or lib/squint/models; import it from there.
-"""
+"""Lab {NN}: which answers are right, and the mistakes that have names. The right answers stand in the lab's source."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 import torch
-from jaxtyping import Float
-from torch import Tensor
 
-from squint.checks.engine import Case, Check
+from squint.checks.engine import Case, Check, edits, exercises
 
 
-def standardise(rows: Float[Tensor, "rows columns"]) -> Float[Tensor, "rows columns"]:
-    """Give every row mean 0 and deviation 1."""
-    centred = rows - rows.mean(1, keepdim=True)
-    return centred / centred.square().mean(1, keepdim=True).sqrt()
-
-
-def _tables(seed: int) -> list[Case]:
+def tables(seed: int) -> list[Case]:
+    """Tables to standardise, the smallest first."""
     random = torch.Generator().manual_seed(seed)
     return [
         Case("one row", torch.tensor([[1.0, 2.0, 6.0]])),
@@ -194,7 +185,7 @@ def _tables(seed: int) -> list[Case]:
     ]
 
 
-def _forgets_units(function: Callable, case: Case) -> str | None:
+def forgets_units(function: Callable, case: Case) -> str | None:
     """Measured in other units, a table gives the same result."""
     (rows,) = case.args
     if torch.allclose(function(1000 * rows), function(rows), rtol=1e-3, atol=1e-4):
@@ -202,48 +193,55 @@ def _forgets_units(function: Callable, case: Case) -> str | None:
     return "A table in metres and the same table in millimetres should give the same result, and do not."
 
 
-def _columns(rows: Tensor) -> Tensor:
-    return (rows - rows.mean(0)) / rows.std(0, correction=0)
+standardise = Check(
+    cases=tables,
+    laws=[forgets_units],
+    hints=(
+        "Each row has a mean of its own. What shape must it have to be subtracted from that row?",
+        "Subtract the mean over dimension 1, kept as a column. Divide by the root of the mean square of the rest.",
+    ),
+    misconceptions=edits({
+        "rows - rows.mean(1, keepdim=True)": {
+            "rows": "You left the mean in. Subtract each row's mean before you divide.",
+            "rows - rows.mean(0)": "You took the mean of the columns. Each row has its own: that is dimension 1.",
+        },
+        ".sqrt()": {
+            "": "You divided by the variance. Its square root is the deviation.",
+        },
+        "centred.square().mean(1, keepdim=True)": {
+            "centred.var(1, keepdim=True)": "You divided the sum of squares by n - 1. Divide by n: take their mean.",
+        },
+    }),
+)  # fmt: skip
+
+CHECKS = exercises("{NN}", {"standardise": standardise})
+'''
+
+ANSWERS = '''\
+"""Lab {NN}'s answers, right and wrong, as learners write them."""
+
+import torch
 
 
-def _variance(rows: Tensor) -> Tensor:
-    return (rows - rows.mean(1, keepdim=True)) / rows.var(1, correction=0, keepdim=True)
-
-
-def _not_centred(rows: Tensor) -> Tensor:
-    return rows / rows.std(1, correction=0, keepdim=True)
-
-
-def _one_less(rows: Tensor) -> Tensor:
-    return (rows - rows.mean(1, keepdim=True)) / rows.std(1, keepdim=True)
-
-
-def _in_a_loop(rows: Tensor) -> Tensor:
+def in_a_loop(rows):
     return torch.stack([(row - row.mean()) / row.std(correction=0) for row in rows])
 
 
-def _as_a_norm(rows: Tensor) -> Tensor:
+def as_a_norm(rows):
     return torch.nn.functional.layer_norm(rows, rows.shape[1:], eps=0.0)
 
 
-CHECKS = {
-    "standardise": Check(
-        reference=standardise,
-        cases=_tables,
-        properties=[_forgets_units],
-        misconceptions={
-            "You went down the columns. Each row should get its own mean and deviation: that is dimension 1.": _columns,
-            "You divided by the variance. Its square root is the deviation.": _variance,
-            "You left the mean in. Subtract each row's mean before you divide.": _not_centred,
-            "You divided the sum of squares by n - 1. Here the deviation is the root of their mean: n.": _one_less,
-        },
-        hints=(
-            "Each row has a mean of its own. What shape must it have to be subtracted from that row?",
-            "Subtract the mean over dimension 1, kept as a column. Divide by the root of the mean square of the rest.",
-            "centred = rows - rows.mean(1, keepdim=True)\\n"
-            "return centred / centred.square().mean(1, keepdim=True).sqrt()",
-        ),
-        also_right=[_in_a_loop, _as_a_norm],
+RIGHT = {"standardise": [in_a_loop, as_a_norm]}
+
+WRONG = [
+    (
+        "standardise",
+        """
+def standardise(rows):
+    mean = rows.mean(1)
+    return (rows - mean) / rows.std(1, correction=0, keepdim=True)
+""",
+        "`rows.mean(1)` drops the axis",
     ),
-}
+]
 '''

@@ -4,7 +4,12 @@ import datetime
 from pathlib import Path
 
 import nbformat
+import pytest
+import torch
 from test_labs import CHECK, bundles, errors, execute
+
+from squint.checks.lab00 import CHECKS
+from squint.models import tiny
 
 ROOT = Path(__file__).resolve().parents[1]
 SLOW = {
@@ -60,3 +65,9 @@ def test_slow_answers_do_not_slow_the_lab(tmp_path, monkeypatch):
     }
     assert len(seconds) > 20, "nbclient notes when a cell began and ended"
     assert max(seconds.values()) < 60, sorted(seconds.items(), key=lambda pair: -pair[1])[:5]
+
+
+@pytest.mark.parametrize("name", ["shrink", "cosine_similarity", "nearest"])
+def test_the_library_s_functions_are_the_lab_s(name):
+    for case in CHECKS[name].cases(0):
+        assert torch.allclose(getattr(tiny, name)(*case.args), CHECKS[name].reference(*case.args))

@@ -256,7 +256,7 @@ WRONG = [
                 "shrank the pictures to factor pixels",
             ),
             ("shrink", "x, k", "print(x.mean())", "Is the `return` missing?"),
-            ("cosine_similarity", "a, b", "a @ b", "`b` should be turned over. And: This is the dot product"),
+            ("cosine_similarity", "a, b", "a @ b", "And: You multiplied a by b as they are"),
             (
                 "cosine_similarity",
                 "a, b",
@@ -280,7 +280,7 @@ WRONG = [
                 "cosine_similarity",
                 "a, b",
                 "(a / a.sum(dim=1, keepdim=True)) @ (b / b.sum(dim=1, keepdim=True)).T",
-                "`sum` is a relative of what belongs there",
+                "`sum` is not the function that belongs there",
             ),
             ("cosine_similarity", "a, b", "(a / a.norm(dim=0)) @ (b / b.norm(dim=0)).T", "norm down the columns"),
             (
@@ -298,7 +298,7 @@ WRONG = [
             ("cosine_similarity", "a, b", "(a * b).sum(1)", "the first with the first"),
             ("cosine_similarity", "a, b", "F.cosine_similarity(a[:, None], b[None])", "does not say along which axis"),
             ("cosine_similarity", "a, b", "(a / a.norm()) @ (b / b.norm()).T", "norm of a whole table"),
-            ("nearest", "q, m", "(q @ m).argmax(dim=1)", "`m` should be turned over. And: You compared dot products"),
+            ("nearest", "q, m", "(q @ m).argmax(dim=1)", "it takes memory.T, and the lengths have to go"),
             ("nearest", "q, m", "(q @ m.T).argmax(dim=1)", "dot products"),
             ("nearest", "q, m", "cosine_similarity(q, m).argmax(0)", "wrong axis"),
             ("nearest", "q, m", "cosine_similarity(m, q).argmax(1)", "wrong axis"),

@@ -24,7 +24,10 @@ def brief(value: Any) -> str:
         return f"array {value.shape}"
     if callable(value) and hasattr(value, "__name__"):
         return value.__name__
-    text = repr(value)
+    try:
+        text = repr(value)
+    except Exception:
+        text = f"a {type(value).__name__}"
     if len(text) <= 40:
         return text
     return f"{type(value).__name__} of {len(value)}" if hasattr(value, "__len__") else text[:40]

@@ -30,7 +30,7 @@ ONE_RUN = 0.25
 
 
 class Clock:
-    """Says when a share of `SECONDS` is spent: of this thread's own time, on a busy machine of three times as much."""
+    """Says when a share of `SECONDS` is spent: of this thread's own time, on a busy machine of twice as much."""
 
     def __init__(self) -> None:
         self._began = time.thread_time(), time.monotonic()
@@ -38,7 +38,7 @@ class Clock:
     def over(self, share: float = 1.0) -> bool:
         """Whether that share is spent."""
         mine, all_in_all = time.thread_time() - self._began[0], time.monotonic() - self._began[1]
-        return max(mine, all_in_all / 3) > share * SECONDS
+        return max(mine, all_in_all / 2) > share * SECONDS
 
 
 @dataclass(frozen=True)
@@ -106,10 +106,12 @@ class Standard:
         if i not in self._slips:
             code, marks, clock = Code.of_solution(self.check.solution), set(), Clock()
             for slip in code.repairs(_arguments(self.check.reference, self.cases[i])):
+                if clock.over(0.2):
+                    break
                 back = slip.put()
                 subject = code.make()
                 back()
-                if subject is not None and not clock.over(0.2):
+                if subject is not None:
                     with contextlib.suppress(OutOfTime):
                         marks.add(self.trial(subject).mark(i))
             self._slips[i] = sorted(mark for mark in marks if isinstance(mark, float))
@@ -124,7 +126,8 @@ class Standard:
                 return mine.error is None and self.check.compare(value, want, self.cases[i]) is None
             except Exception:
                 return False
-        return any(trial.may_agree(right, i) and trial.agrees(right, i) for right in self.rights)
+        surely = trial.limit is None  # an answer is likely to be right, a change is not
+        return any((surely or trial.may_agree(right, i)) and trial.agrees(right, i) for right in self.rights)
 
     def all_right(self, trial: Trial, first: int) -> bool:
         """Whether every outcome is right; the case that fails soonest is tried first."""
@@ -134,28 +137,32 @@ class Standard:
 def diagnose(answer: Any, mine: Trial, standard: Standard, failing: Sequence[int]) -> Diagnosis | None:
     """What an answer that fails on these cases does wrong; None where nothing is found in `SECONDS`."""
     clock, everywhere = Clock(), range(len(mine.cases))
-    if named := _named(mine, standard.named, everywhere):
+    if named := _named(mine, standard.named, everywhere, clock):
         return Diagnosis(named[0].sentence)
-    pair = _named(mine, standard.pairs(), everywhere)
-    code = None if mine.check.kind == "value" else Code.of(answer)
+    pair = _named(mine, standard.pairs(), everywhere, clock)
+    errors = [error for i in failing if isinstance(error := mine.outcome(i).error, TypeError)]
+    never_begun = len(errors) == len(failing) and not any(map(tell.own_place, errors))  # its first line does not fit
+    code = None if mine.check.kind == "value" or never_begun else Code.of(answer)
     search = code and _Search(code, mine, standard, failing[0], clock)
     if search and (found := search.one(dearest=1.3 if pair else 9)):
         return found
     if pair:
         return Diagnosis(f"There are two mistakes here. {pair[0].sentence} And: {pair[1].sentence}")
-    if named := _named(mine, standard.named, failing):
+    if named := _named(mine, standard.named, failing, Clock()):
         return Diagnosis(named[0].sentence)
     return search.two() if search else None
 
 
 def _named(
-    mine: Trial, made: Iterable[tuple[tuple[Mistake, ...], Trial]], cases: Sequence[int]
+    mine: Trial, made: Iterable[tuple[tuple[Mistake, ...], Trial]], cases: Sequence[int], clock: Clock
 ) -> tuple[Mistake, ...] | None:
     """The first mistakes that come to the answer's own outcomes on these cases."""
     for mistakes, trial in made:
         with contextlib.suppress(OutOfTime):
             if _same(mine, trial, cases):
                 return mistakes
+        if clock.over(0.3):
+            break
     return None
 
 
@@ -165,9 +172,10 @@ def _same(mine: Trial, named: Trial, cases: Sequence[int]) -> bool:
     What is not a number anywhere tells nothing.
     """
     runs = [i for i in cases if mine.outcome(i).error is None]
-    if 2 * len(runs) <= len(cases) or not mine.may_agree(named, runs[0]):
+    if not runs or not mine.may_agree(named, runs[0]):
         return False
-    return any(run.tells(mine.outcome(i).value) for i in runs) and all(mine.agrees(named, i) for i in runs)
+    held = runs if 2 * len(runs) > len(cases) else cases
+    return any(run.tells(mine.outcome(i).value) for i in runs) and all(mine.agrees(named, i) for i in held)
 
 
 def _arguments(answer: Any, case: Case) -> dict[str, Any]:
@@ -213,25 +221,32 @@ class _Search:
             distance, repair, mark = tried
             near = bisect.bisect_left(slips, mark - 1e-3) if isinstance(mark, float) else len(slips)
             one_slip_left = near < len(slips) and alike(mark, slips[near], 2e-3)  # type: ignore[arg-type]
-            return distance + repair.cost / 2 - 10 * one_slip_left - 20 * (distance == 0) - 2 * (repair.line == raised)
+            return (
+                distance
+                + repair.cost / 2
+                - 10 * (one_slip_left and distance <= 1)
+                - 20 * (distance == 0)
+                - 2 * (repair.line == raised)
+            )
 
         firsts = [repair for _, repair, _ in sorted(self.tried, key=unlikely)]
-        for first, dearest in [*((first, 1.6) for first in firsts[:30]), *((first, 2.3) for first in firsts[:10])]:
-            back = first.put()
-            try:
-                for second in self.repairs:
-                    if second.cost > dearest or self.clock.over():
-                        break
-                    if self._fits(second, note=False):
-                        early, late = sorted((first, second), key=lambda repair: repair.line)
-                        also = f"{late.sentence}." if early.line == late.line else f"in your line {self._says(late)}"
-                        says = f"There are two mistakes here. In your line {self._says(early)} And {also}"
-                        return Diagnosis(says, self.code.correction(second))
-            finally:
-                back()
-            if self.clock.over():
-                break
+        for least, most, how_many in ((0, 1.05, 30), (1.05, 1.35, 20), (1.35, 1.7, 10), (1.7, 2.3, 6)):
+            seconds = [repair for repair in self.repairs if least < repair.cost <= most]
+            for first in firsts[:how_many]:
+                if second := self._second(first, seconds):
+                    early, late = sorted((first, second), key=lambda repair: repair.line)
+                    also = f"{late.sentence}." if early.line == late.line else f"in your line {self._says(late)}"
+                    says = f"There are two mistakes here. In your line {self._says(early)} And {also}"
+                    return Diagnosis(says, self.code.correction(first, second))
         return None
+
+    def _second(self, first: Repair, seconds: list[Repair]) -> Repair | None:
+        """Which of these makes the answer right together with the first."""
+        back = first.put()
+        try:
+            return next((r for r in seconds if not self.clock.over() and self._fits(r, note=False)), None)
+        finally:
+            back()
 
     def _says(self, repair: Repair) -> str:
         return f"`{self.code.line(repair.line)}`: {repair.sentence}."

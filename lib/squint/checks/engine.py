@@ -117,7 +117,7 @@ def _explained(standard: Standard, mine: Trial, failing: list[int]) -> Verdict:
     error = mine.outcome(first).error
     found = diagnose(mine.subject, mine, standard, failing)
     if found:
-        more = f" As it is, {tell.raised(error, in_short=True)}" if error is not None else ""
+        more = f" As it is, {tell.raised(error, in_short=True)}" if error is not None and found.correction else ""
         return Verdict("failed", found.sentence + more, cases, correction=found.correction)
     if isinstance(mine, ModuleTrial):
         if mine.cut_short and all(_form(standard, mine, i) is None for i in range(cases)):
@@ -158,7 +158,7 @@ def _module_failure(standard: Standard, mine: ModuleTrial, i: int, where: str) -
         modules.gradient_message(module, run.fresh(case))
         or modules.count_message(module, (check.reference, *check.equivalents), case, check.without_bias)
         or f"{where}however your parameters are matched with the course's, the output is another one. Either something "
-        "else is computed, or the layers are laid out in a way that this check does not know. Those of the text it does."
+        "else is computed, or the layers are laid out in a way that this check does not know. The text's it does."
     )
 
 
@@ -257,9 +257,9 @@ def _note(standard: Standard, mine: Trial) -> str | None:
         return None
     if any(outcome.mutated for outcome in mine.outcomes):
         return "It changes its input in place. The cells below give it a copy."
-    for outcome, right in zip(mine.outcomes, standard.rights[0].outcomes, strict=True):
-        if standard.check.kind == "function" and not compare.same_kind(outcome.value, right.value):
-            return f"It gives {compare.form(outcome.value)}. The cells below turn it into {compare.form(right.value)}."
+    for outcome, want in zip(mine.outcomes, standard.rights[0].outcomes, strict=True):
+        if standard.check.kind == "function" and not compare.same_kind(outcome.value, want.value):
+            return f"It gives {compare.form(outcome.value)}. The cells below turn it into {compare.form(want.value)}."
     return None
 
 

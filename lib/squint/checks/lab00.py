@@ -55,18 +55,22 @@ numbers_per_picture = Check(
     ),
     misconceptions=edits({
         "3 * 32 * 32": {
-            "32 * 32": "You counted the pixels. Each holds three numbers: how red, how green and how blue it is.",
-            "3 * 32": "You counted one side: a row of 32 pixels, three numbers each. There are 32 such rows.",
-            "3 + 32 + 32": "You added where the sizes multiply: the pixels fill an area, each in three colours.",
-            "4 * 32 * 32": "You counted four numbers a pixel. Here they are three: the transparency is already gone.",
-            "3 * (32 + 32)": "You doubled the side, or added height and width. They fill an area: 32 times 32.",
-            "32 + 32": "You added height and width, and left the colours out. Sizes multiply; a pixel has 3 colours.",
             "32**3": "You took 32 three times. The picture is 32 high and 32 wide, with 3 colours at every pixel.",
             '"3 * 32 * 32"': IN_QUOTES,
             "(3, 32, 32)": SIZES,
             "torch.zeros(3, 32, 32)": PICTURE,
             "3 * 32 ^ 2": NOT_A_POWER,
             "9518 * 3 * 32 * 32": ALL_AT_ONCE,
+        },
+        "= 3 * ": {
+            "= ": "You counted the pixels. Each holds three numbers: how red, how green and how blue it is.",
+            "= 3 + ": "You added the colours. Every pixel has three numbers: multiply.",
+            "= 4 * ": "You counted four numbers a pixel. Here they are three: the transparency is already gone.",
+            "= 256 * ": "256 is how many values a colour can take. How many colours has a pixel?",
+        },
+        "32 * 32": {
+            "32": "You counted one side: a row of 32 pixels. There are 32 such rows.",
+            "(32 + 32)": "You doubled the side, or added height and width. They fill an area: 32 times 32.",
         },
     }),
 )  # fmt: skip

@@ -39,22 +39,21 @@ layer_norm = Check(
     misconceptions=edits({
         along("dim=-1, keepdim=True"): {
             along("dim=0, keepdim=True"): "This is batch norm, across sentences. Each vector by itself: the last axis.",
-            along(""): "Mean and variance were taken over everything at once. Each vector has its own.",
-            along("dim=-1"): "keepdim=True is missing: a vector's mean meets the wrong entries, or none."},
+            along(""): "Mean and variance were taken over everything at once. Each vector has its own."},
         "x.mean(dim=-1, keepdim=True)": {"0": "The mean was not taken off, as in the later root-mean-square norm."},
         "centred.square().mean(dim=-1, keepdim=True)": {
             "x.var(dim=-1, keepdim=True)": "`.var()` and `.std()` divide by n − 1, layer norm by n: say correction=0.",
             "x.square().mean(dim=-1, keepdim=True)": "You squared x itself. Square the differences from the mean.",
-            "centred.square().sum(dim=-1, keepdim=True)": "You summed squares, as F.normalize does. Take their mean."},
+            "centred.square().sum(dim=-1, keepdim=True)": "You took a sum of squares. A variance is their mean."},
         "gain * centred": {"centred": "The gain is missing: multiply the normalised entries by it."},
-        "(variance + epsilon).sqrt()": {
+        "(variance + epsilon).sqrt()": {"(variance + epsilon)": "You divided by the variance: take its root.",
             "(variance.sqrt() + epsilon)": "Epsilon stands outside the root: add it to the variance, inside.",
-            "variance.sqrt()": "Epsilon is missing, and equal entries divide 0 by 0. Add it, inside the root.",
-            "(variance + epsilon)": "You divided by the variance. Take its root: that has the units of the entries."},
+            "1": "The division is missing: after the mean is off, divide by the root of (variance + epsilon).",
+            "variance.sqrt()": "Epsilon is missing, and equal entries divide 0 by 0. Add it, inside the root."},
         " + bias": {"": "The bias is missing: add it at the end."},
         "gain * centred / (variance + epsilon).sqrt() + bias": {
             "bias * centred / (variance + epsilon).sqrt() + gain": "Gain and bias are swapped: times gain, plus bias.",
-            "nn.LayerNorm(x.shape[-1], eps=epsilon)(x)": "`nn.LayerNorm` has a gain and bias of its own. Use these."},
+            "nn.LayerNorm(x.shape[-1], eps=epsilon)(x)": "`nn.LayerNorm` has a gain and bias of its own. Use yours."},
     }))  # fmt: skip
 
 residual = Check(
@@ -69,17 +68,16 @@ residual = Check(
         "With norm_first, the sublayer sees norm(x), and what it says is added to x itself, not to norm(x). Otherwise "
         "the sublayer sees x, what it says is added to x, and the norm is taken of the sum."),
     misconceptions=edits({
-        "if norm_first": {
+        "if norm_first": {"if False": "The norm comes last even where it should come first: x + sublayer(norm(x)).",
             "if not norm_first": "The two orders are swapped: norm_first=True means that the sublayer sees norm(x).",
-            "if True": "The norm comes first whatever was asked. Without norm_first it is norm(x + sublayer(x)).",
-            "if False": "The norm comes last even where it was asked for first: then it is x + sublayer(norm(x))."},
-        "x + sublayer(norm(x))": {
-            "sublayer(norm(x))": "With the norm first, x itself is missing: add the sublayer's answer to it.",
+            "if True": "The norm comes first whatever was asked. Without norm_first it is norm(x + sublayer(x))."},
+        "x + sublayer(norm(x))": {"sublayer(norm(x))": "With the norm first, x itself is missing: add to it.",
+            "x + sublayer(x)": "With the norm first, the norm is missing: the sublayer sees norm(x).",
             "norm(x) + sublayer(norm(x))": "With the norm first, you add to norm(x). The road stays free: add to x.",
             "x + norm(sublayer(x))": "With the norm first, you normalised the sublayer's answer, not what it sees.",
             "norm(x + sublayer(norm(x)))": "With the norm first, nothing comes after the sum: the road stays free."},
-        "norm(x + sublayer(x))": {
-            "norm(sublayer(x))": "With the norm last, x itself is missing: normalise the sum, norm(x + sublayer(x)).",
+        "norm(x + sublayer(x))": {"norm(sublayer(x))": "With the norm last, x itself is missing: normalise the sum.",
+            "norm(x) + sublayer(x)": "With the norm last, x alone was normalised, not the sum.",
             "x + norm(sublayer(x))": "With the norm last, only the sublayer's answer was normalised, not the sum.",
             "x + sublayer(x)": "With the norm last, the norm is missing: take it of the sum, norm(x + sublayer(x))."},
         "x + sublayer(norm(x))\n    return norm(x + sublayer(x))": {
@@ -105,6 +103,7 @@ class Block(nn.Module):
 
 LOOK = "x = residual(x, lambda y: block.attention(y, mask=mask), block.norms[0], block.norm_first)"
 OVER = "x = residual(x, lambda y: block.cross_attention(y, memory, memory_mask), block.norms[1], block.norm_first)"
+THINK = "return residual(x, block.feed_forward, block.norms[2], block.norm_first)"
 joined = "memory_mask, residual=lambda x, sublayer, norm, first: {}):".format
 REAL = padding_mask(tensor([3, 5]), 5)
 decoder_block = Check(
@@ -122,28 +121,34 @@ decoder_block = Check(
         "Three residuals, each with its own norm, each handing its result on as x: block.attention of y under `mask`; "
         "block.cross_attention, where y asks, of the memory under `memory_mask`; block.feed_forward."),
     misconceptions=edits({
-        "block.attention(y, mask=mask)": {
-            "block.attention(y)": "The self-attention has no mask, so every word sees those that come after it.",
+        "block.attention(y, mask=mask)": {"block.attention(y)": "The self-attention has no mask: later words are seen.",
+            "block.attention(y, mask=causal_mask(y.shape[1]))": "You made a mask of your own. Use `mask`, or None.",
             "block.attention(y, mask=memory_mask)": "The self-attention got `memory_mask`, which is for the memory.",
             "block.cross_attention(y, mask=mask)": "The words so far looked at each other through cross_attention."},
         "block.cross_attention(y, memory, memory_mask)": {
             "block.cross_attention(y)": "Cross-attention never reads the source. Its context is the memory, not y.",
             "block.cross_attention(memory, y)": "In cross-attention the memory asks. Let y ask, and look at memory.",
-            "block.attention(y, memory, memory_mask)": "The memory is looked at through attention: cross_attention.",
+            "block.attention(y, memory, memory_mask)": "The memory has weights of its own: block.cross_attention.",
             "block.cross_attention(y, block.norms[1](memory), memory_mask)": "The memory went through the decoder's "
             "norm. It was normalised at the end of the encoder: hand it on as it is.",
             "block.cross_attention(y, memory)": "Cross-attention has no mask, so it looks at filling: memory_mask.",
             "block.cross_attention(y, memory, mask)": "Cross-attention got `mask`, which is for the words so far."},
         LOOK: {LOOK[4:]: "Nothing comes of self-attention: is it missing, or was its result not kept as x = …?"},
         OVER: {OVER[4:]: "Nothing comes of cross-attention: is it missing, or was its result not kept as x = …?"},
-        "return residual(x, block.feed_forward, block.norms[2], block.norm_first)": {
-            "return x": "Nothing comes of the small network: is it missing, or was its result not handed back?"},
+        THINK: {
+            "return x": "Nothing comes of the small network: is it missing, or was its result not handed back?",
+            "return x + block.feed_forward(x)": "The small network has no norm: hand it to residual, with norms[2].",
+            f"return block.norms[2]({THINK[7:]})": "A norm too many at the end: residual knows where it belongs."},
         "norms[0]": {"norms[1]": "Self-attention has the wrong norm. Each has its own: norms[0], norms[1], norms[2]."},
         "norms[1]": {"norms[0]": "Cross-attention has self-attention's norm. It has its own, norms[1]."},
         "norms[2]": {"norms[1]": "The small network has cross-attention's norm. It has its own, norms[2]."},
         f"{LOOK}\n    {OVER}": {f"{OVER}\n    {LOOK}": "Cross-attention came before self-attention: turn them round."},
         "memory_mask):": {
             joined("x + sublayer(norm(x))"): "The norm always comes first: hand block.norm_first on to residual.",
+            joined("norm(x + sublayer(x))"): "The norm always comes last: hand block.norm_first on to residual.",
+            joined("x + sublayer(x)"): "There are no norms: put each of the three into residual, with its norm.",
+            joined("x + norm(sublayer(x)) if first else sublayer(x + norm(x))"): "Sublayer and norm are swapped.",
+            joined("x + x + sublayer(norm(x)) if first else x + norm(x + sublayer(x))"): "residual adds x already.",
             joined("norm(x + sublayer(x)) if first else x + sublayer(norm(x))"): "Pre-norm and post-norm are swapped.",
             joined("sublayer(norm(x)) if first else norm(sublayer(x))"): "There are no residuals: add x each time."},
     }))  # fmt: skip
@@ -159,11 +164,9 @@ shift_right = Check(
         "A column of start tokens, of the labels' dtype; all labels but the last, labels[:, :-1]; side by side."),
     misconceptions=edits({
         "labels[:, :1], start": {"labels[:, :1], 1": "The start token is a parameter: use `start`, not 1."},
-        "labels[:, :-1]": {
-            "labels": "It is one token too long: nobody needs the last label to say anything, so leave it out.",
+        "labels[:, :-1]": {"labels": "It is one token too long: leave out the last label, which nobody needs to see.",
             "labels[:, 1:]": "Only the first label was replaced, and no other was moved: each still sees itself."},
-        "[first, labels[:, :-1]]": {
-            "[labels]": "Nothing was shifted: each place sees the very label that it is asked for, and copies it.",
+        "[first, labels[:, :-1]]": {"[labels]": "Nothing was shifted: each place sees, and copies, what is asked for.",
             "[labels[:, 1:], first]": "This is shifted to the left: each place sees the label after its own.",
             "[labels[:, :-1]]": "The start token is missing: it stands first, before all labels but the last.",
             "[labels[:, -1:], labels[:, :-1]]": "The last label came round to the front. There belongs `start`."},
@@ -175,7 +178,6 @@ shift_right = Check(
     }))  # fmt: skip
 
 FILLED = tensor([[4, 1, 2, 3], [3, 2, 0, 0], [2, 0, 0, 0]])
-CAPS = "The small number caps the loss of large logits, whose probabilities are smaller. `log_softmax` needs none."
 smoothed_loss = Check(
     cases=drawn(lambda draw: [Case(label, logits, torch.as_tensor(labels), *more) for label, logits, labels, *more in (
         ("one token, no smoothing", tensor([[[0.0, 1.0, 3.0]]]), [[2]], 0.0),
@@ -191,30 +193,29 @@ smoothed_loss = Check(
         "log_softmax gives all log-probabilities, gather picks each label's from them, and the spread is their mean at "
         "each place. A token's loss: −(1 − smoothing) · label's − smoothing · spread. Last, the real ones' mean."),
     misconceptions=edits({
-        "logits.log_softmax(dim=-1)": {
-            "logits": "These are raw logits. Turn them into log-probabilities first: log_softmax.",
+        "logits.log_softmax(dim=-1)": {"logits": "These are raw logits. Take their log_softmax first.",
             "logits.softmax(dim=-1).log()": "A probability may round to 0, whose logarithm is infinite: `log_softmax`.",
-            **{f"(logits.softmax(dim=-1) + {n}).log()": CAPS for n in (1e-8, 1e-9, 1e-10, 1e-12)},
+            **{f"(logits.softmax(dim=-1) + {n}).log()": f"The small number {n} caps the loss of large logits, whose "
+               "probabilities are smaller. `log_softmax` needs none." for n in (1e-8, 1e-9, 1e-10, 1e-12)},
             "logits.softmax(dim=-1).log_softmax(dim=-1)": "The softmax was taken twice: log_softmax is one already.",
             "logits.log_softmax(dim=1)": "The softmax ran over the tokens: the vocabulary's sum to one, dim=-1."},
-        "log_probabilities.mean(dim=-1)": {
+        "log_probabilities.mean(dim=-1)": {"0": "What is spread is missing: nobody got the rest, smoothing.",
             "log_probabilities.sum(dim=-1)": "Every token got the whole share. It is shared out: take the mean.",
             "log_probabilities.mean()": "The spread was averaged over all places at once: each has its own, dim=-1.",
             "(log_probabilities.sum(dim=-1) - right) / (logits.shape[-1] - 1)": "The spread share went to the wrong "
             "tokens only. It goes to all alike, the label among them: smoothing / vocabulary each.",
-            "log_probabilities.sum(dim=-1) / (logits.shape[-1] - 1)": "The spread was divided by vocabulary − 1.",
-            "0": "What is spread is missing: the label got 1 − smoothing, and nobody the rest."},
+            "log_probabilities.sum(dim=-1) / (logits.shape[-1] - 1)": "The spread was divided by vocabulary − 1."},
         "-(1 - smoothing) * right": {"-right": "The target adds up to more than one: the label gets 1 − smoothing."},
-        "-(1 - smoothing) * right - smoothing * spread": {
+        "-(1 - smoothing) * right - smoothing * spread": {"-right": "Smoothing is not used: plain cross-entropy.",
             "-smoothing * right - (1 - smoothing) * spread": "The two shares are swapped: 1 − smoothing for the label.",
-            "-right": "This is the plain cross-entropy: smoothing is not used.",
             "(1 - smoothing) * right + smoothing * spread": "The sign is wrong: a loss is minus the log-probability."},
-        "each[labels != padding]": {
-            "each": "The filling is counted. Take the mean over those places where labels != padding.",
+        "each[labels != padding]": {"each": "The filling is counted. Take the mean where labels != padding.",
             "each.where(labels != padding, 0)": "The filling costs nothing, but counts: divide by the real tokens.",
             "each[labels != 0]": "The number that stands for filling is a parameter: `padding`, not 0.",
-            **{f"torch.stack([e[real].mean() for e, real in zip(each, labels != padding){but}])": "You averaged within "
-               "each sentence first. All real tokens count alike: one mean." for but in ("", " if real.any()")}},
+            "torch.stack([e[real].mean() for e, real in zip(each, labels != padding)])": "You averaged within each "
+            "sentence first, and one of nothing but filling is 0/0. Take one mean over all real tokens.",
+            "torch.stack([e[real].mean() for e, real in zip(each, labels != padding) if real.any()])": "You averaged "
+            "within each sentence first. All real tokens count alike: take one mean over all of them."},
     }))  # fmt: skip
 
 warm_up_rate = Check(
@@ -227,8 +228,7 @@ warm_up_rate = Check(
         "The fall: step to the power −0.5. The climb: step times (warmup to the power −1.5). The smaller of the two, "
         "times dim to the power −0.5. `**` binds tighter than a minus before it, and `step**-0.5` is fine."),
     misconceptions=edits({
-        "dim**-0.5 * ": {
-            "": "The width is missing: the whole is multiplied by dim to the power −0.5.",
+        "dim**-0.5 * ": {"": "The width is missing: the whole is multiplied by dim to the power −0.5.",
             "dim**0.5 * ": "Wider models get smaller steps: dim to the power −0.5, not 0.5.",
             "dim**-1 * ": "You divided by dim. It is dim to the power −0.5, one over its root."},
         "min(step**-0.5, step * warmup**-1.5)": {
@@ -236,12 +236,12 @@ warm_up_rate = Check(
             "step**-0.5": "There is no warm-up: take the smaller, and look at the signs of the exponents.",
             "max(step**-0.5, step * warmup**-1.5)": "You took the larger of the two. The smaller climbs first: min.",
             "(step**-0.5 + step * warmup**-1.5)": "You added the two curves. The rate is the smaller of the two: min."},
-        "step**-0.5": {
-            "1 / step": "The fall is 1/step. It should be 1/√step: step to the power −0.5.",
+        "step**-0.5": {"1 / step": "The fall is 1/step. It should be 1/√step: step to the power −0.5.",
             "warmup**-0.5": "It stays at its peak. After the warm-up the rate should fall as 1/√step."},
-        "step * warmup**-1.5": {
-            "step / warmup": "The climb is too steep: warmup to the power −1.5, so that both curves meet.",
+        "step * warmup**-1.5": {"step / warmup": "The climb is too steep: warmup to the power −1.5, not −1.",
             "(step - 1) * warmup**-1.5": "The first step has the rate zero and learns nothing. Steps count from 1."},
+        "dim**-0.5 * min(step**-0.5, step * warmup**-1.5)": {
+            "min(dim**-0.5 * step**-0.5, step * warmup**-1.5)": "The width is in the first curve only, not in both."},
     }))  # fmt: skip
 
 
@@ -284,7 +284,6 @@ def garden_path(prefixes: Tensor) -> Tensor:
 
 CUT = "row[: row.index(end)] if end in row else row"
 rows = "rows = prefixes[:, 1:].tolist()\n    return [{} for row in rows]".format
-FILTERED = "You left out the end tokens and kept what came after them. Cut each sentence at its first `end`."
 greedy = Check(
     cases=lambda seed: [
         Case("a garden path, and a sentence that ends at once", garden_path, 2, 5),
@@ -297,29 +296,28 @@ greedy = Check(
         "At most `limit` times: ask continuations(prefixes), take each row's argmax, put it behind the prefixes. Stop "
         "when all sentences have said `end`. Then leave out the start token, and cut each row at its first `end`."),
     misconceptions=edits({
-        "range(limit)": {
-            "range(limit - 1)": "One token too few: count without `start`, and cut nothing off where no `end` is.",
+        "range(limit)": {"range(limit - 1)": "One token too few: do not count `start`, and cut nothing without `end`.",
             "range(limit + 1)": "One token too many: no text may have more than `limit`, its end token among them."},
         "continuations(prefixes)": {"continuations(prefixes[:, -1:])": "The model saw the last token only, not all."},
-        "finished.all()": {
-            "finished.any()": "All sentences stopped when the first one ended. Go on until each has said `end`.",
-            "finished[0]": "Only the first sentence was asked whether it is over. Wait for all of them."},
-        CUT: {
+        "finished.all()": {"finished[0]": "Only the first sentence was asked whether it is over. Wait for all of them.",
+            "finished.any()": "All sentences stopped when the first one ended. Go on until each has said `end`."},
+        CUT: {"[token for token in row if token != end]": "You kept what came after the end tokens. Cut at the first.",
             "row": "Each sentence talks on after its end token until all are over. Cut each at its first `end`.",
-            "[token for token in row if token != end]": FILTERED,
-            "[token for token in row if token not in (start, end)]": FILTERED,
+            "[token for token in row if token not in (start, end)]": "You kept all but start and end: cut at `end`.",
             "row[: row.index(end) + 1] if end in row else row": "The end token is still there. Leave it out.",
             "row[: row.index(end)] if end in row else []": "A text that the limit cuts off counts as it stands."},
         "prefixes[:, 1:]": {"prefixes": "The start token is still there. It was never said: leave it out."},
         "if finished.all():\n            break\n    " + rows(CUT): {
             rows("row"): "It talks on after the end token. Cut each sentence at its first `end`."},
+        "for row in rows]": {"for row in rows if end in row]": "You left out texts that the limit cuts off."},
         "(sentences, 1), start": {"(sentences, 1), 1": "The start token's number is a parameter: `start`, not 1."},
     }))  # fmt: skip
 
-GROWS_ON = "Finished texts go on growing. Once a text has ended, set its total to −∞, so that nothing grows from it."
 TEXT, CLOSED = "text[:-1] if text[-1] == end else text", "totals = totals.masked_fill(over, -torch.inf)"
+scored = "scores, all = {}, lambda _: False".format
 beam_search = Check(
     cases=lambda seed: [
+        Case("one sentence of at most three tokens", Language(1, 4, 120 + seed), 1, 3, 2, 0.5),
         Case("a garden path, and a sentence that ends at once", garden_path, 2, 5, 2, 0.0),
         Case("one sentence, a beam of one", Language(1, 6, 130 + seed), 1, 8, 1, 1.0),
         Case("one sentence, a beam of two, sums compared", Language(1, 6, 131 + seed), 1, 8, 2, 0.0),
@@ -337,16 +335,20 @@ beam_search = Check(
         "vocabulary is the beam, place % vocabulary the token to put behind it. Where it is `end`, or at the limit: "
         "score = total / length_penalty(length, alpha); keep the best; set that total to −∞."),
     misconceptions=edits({
-        "totals / length_penalty(length, alpha)": {
-            "totals": "Sums of different lengths were compared, so short texts win. Divide by length_penalty.",
-            "totals / length_penalty(length - (token == end).int(), alpha)": "The penalty's length is that of the text "
-            "without its end token. It counts every token that was chosen, `end` among them.",
-            "totals / length_penalty(limit, alpha)": "The penalty is always that of the limit. Each text has its own.",
-            "totals * length_penalty(length, alpha)": "You multiplied by the penalty. Sums are negative: divide.",
-            "totals / length**alpha": "You divided by length ** alpha. The penalty is ((5 + length) / 6) ** alpha.",
-            "totals / ((5 + length) / 6**alpha)": "Brackets are missing: all of (5 + length) / 6 is raised to alpha."},
-        "if scores[row, beam] > best[row][1]:": {
-            "if True:": "You kept the text that was noted last. Compare before you write it down: keep the best.",
+        "(sentences, 1, 1), start), torch.zeros(sentences, 1)": {
+            "(sentences, width, 1), start), torch.zeros(sentences, width)": "This is greedy search, whatever the "
+            "width: several equal texts stay equal for ever. Begin with one."},
+        TEXT: {"text": "The end token is still there. Hand back what stands before it.",
+            "text[:-1]": "A text that the limit cuts off lost its last token. Cut that off only where it is `end`."},
+        "(token == end) | (length == limit)": {"token == end": "Texts that the limit cuts off got lost: score them."},
+        "scores = totals / length_penalty(length, alpha)": {
+            scored("totals"): "Sums of different lengths were compared, so short texts win. Divide by length_penalty.",
+            scored("totals / length_penalty(length - (token == end).int(), alpha)"): "The penalty's length leaves out "
+            "the end token. It counts every token that was chosen, `end` among them.",
+            scored("totals * length_penalty(length, alpha)"): "You multiplied by the penalty. Divide by it.",
+            scored("totals / length**alpha"): "You divided by length ** alpha. Take ((5 + length) / 6) ** alpha.",
+            scored("totals / ((5 + length) / 6**alpha)"): "Brackets are missing: alpha is for (5 + length) / 6."},
+        "if scores[row, beam] > best[row][1]:": {"if True:": "You kept the text that was noted last, not the best.",
             "if best[row][1] == -math.inf:": "The first text to end was taken. A longer one may score higher."},
         "all(score >= bound for (_, score), bound in zip(best, most))": {
             "all(score > -math.inf for _, score in best)": "You stopped too early, when each had one finished text."},
@@ -356,22 +358,20 @@ beam_search = Check(
             "every = totals[..., None] + log_probabilities\n        totals, place = every.max(dim=2) if length > 1 "
             "else every.flatten(1).topk(width)\n        place += (length > 1) * vocabulary * torch.arange(width)":
             "Each beam was continued by itself, so they never compete. Rank all of a sentence together: flatten(1).",
-            **{f"all = lambda _: False\n        totals, place = log_probabilities{but}.flatten(1).topk(width)":
-               "Only the last step's log-probability counts. Add it to the total of the text so far."
-               for but in ("", ".masked_fill(totals[..., None].isinf(), -torch.inf)")}},
-        "(sentences, 1, 1), start), torch.zeros(sentences, 1)": {
-            "(sentences, width, 1), start), torch.zeros(sentences, width)": "This is greedy search, whatever the "
-            "width: several equal texts stay equal for ever. Begin with one."},
-        CLOSED: {"pass": GROWS_ON},
+            "all = lambda _: False\n        totals, place = log_probabilities.flatten(1).topk(width)": "Only the last "
+            "step's log-probability counts, even after an `end`. Add it to the total of the text so far.",
+            "all = lambda _: False\n        totals, place = log_probabilities.masked_fill(totals[..., None].isinf(), "
+            "-torch.inf).flatten(1).topk(width)": "Only the last step's log-probability counts. Add it to the total."},
+        CLOSED: {"pass": "Finished texts go on growing. Once a text has ended, set its total to −∞ for good."},
         f"({TEXT}, scores[row, beam].item())\n        {CLOSED}": {
-            "(text[: text.index(end)] if end in text else text, scores[row, beam].item())": GROWS_ON},
-        "prefixes[rows, parent]": {"prefixes.expand(-1, width, -1)": "Tokens went behind the wrong texts: use parent."},
-        "(token == end) | (length == limit)": {"token == end": "Texts that the limit cuts off got lost: score them."},
+            "(text[: text.index(end)] if end in text else text, scores[row, beam].item())": "Finished "
+            "texts go on growing, and are cut again. Once a text has ended, set its total to −∞ for good."},
+        "prefixes[rows, parent]": {"prefixes[:, parent[0]]": "All sentences took the parents of the first: use rows.",
+            "prefixes[0, parent]": "All texts were taken from the first sentence: prefixes[rows, parent].",
+            "prefixes.expand(-1, width, -1)": "Tokens went behind the wrong texts: use parent."},
         "alpha=1.0": {"alpha=0.6": "Left out, alpha is 1: keep the default of the first line."},
         "prefixes, totals": {"limit -= 1\n    prefixes, totals": "One token too few: lengths run to the limit."},
-        TEXT: {
-            "text": "The end token is still there. Hand back what stands before it.",
-            "text[:-1]": "A text that the limit cuts off lost its last token. Cut that off only where it is `end`."},
+        "beam, 1:]": {"beam]": "The start token is still there. It was never said: leave it out."},
     }))  # fmt: skip
 
 CHECKS = exercises("03", {

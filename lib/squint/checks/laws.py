@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from squint.checks.check import Case, Law
-from squint.checks.modules import NO_GRADIENT, STAY, build, first_tensor
+from squint.checks.modules import NO_GRADIENT, STAY, build, first_tensor, seeded
 
 OTHER_GRADIENT = f"The output is right, but its gradient is another one: part of it was cut off. {STAY}"
 NO_NUMBER = (
@@ -68,7 +68,7 @@ def agrees_in_training(cls: Callable, case: Case) -> str | None:
     if not isinstance(cls, type):
         return None
     module = build(cls, case)
-    with torch.no_grad(), torch.random.fork_rng(devices=[]):
+    with torch.no_grad(), seeded():
         quiet = first_tensor(module(*case.args, **case.kwargs))
         loud = [first_tensor(module.train()(*case.args, **case.kwargs)) for _ in range(2)]
     if all(torch.allclose(quiet, one, rtol=1e-4, atol=1e-5) for one in loud):

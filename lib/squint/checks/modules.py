@@ -33,14 +33,24 @@ class OutOfPatience(Exception):
     """The search was cut short: nothing is known about what it was looking for."""
 
 
+@contextlib.contextmanager
+def seeded() -> Iterator[None]:
+    """Torch's chance begins at 0 inside, and is outside as it was. (`torch.manual_seed` would ask for every device.)"""
+    before = torch.default_generator.get_state()
+    torch.default_generator.manual_seed(0)
+    try:
+        yield
+    finally:
+        torch.default_generator.set_state(before)
+
+
 def build(cls: type, case: Case, redraw: bool = True) -> Any:
     """A module made as the case asks, its parameters drawn at random; or the exception that making it raised.
 
     The draw replaces the module's own initialisation: zeros would hide a parameter that is used in the wrong place.
     """
     try:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
+        with seeded():
             module = cls(*case.init)
             generator = torch.Generator().manual_seed(1)
             example = next((a for a in case.args if isinstance(a, Tensor) and a.is_floating_point()), None)

@@ -62,7 +62,7 @@ class Code:
             tree = ast.parse("".join(lines))
         except SyntaxError:
             return None
-        mine: list[ast.stmt] = [n for n in ast.walk(tree) if _is_definition(n, name) and _holds(n, code.co_firstlineno)]
+        mine: list[Any] = [n for n in ast.walk(tree) if _is_definition(n, name) and _holds(n, code.co_firstlineno)]
         if name == "<lambda>":
             found = [n for n in ast.walk(tree) if isinstance(n, ast.Lambda) and n.lineno == code.co_firstlineno]
             mine = [_as_function(n, name := "answer") for n in found] if len(found) == 1 else []

@@ -10,7 +10,7 @@ import ast
 import itertools
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 RULES = """
 l + r ↔ l - r                    1    in `{}` the sign is wrong
@@ -101,9 +101,9 @@ it → it / other.shape[-1] → it / other.shape[-1] ** 0.5         3    a divis
 RELATIVES = """
 mean sum median prod · amax amin max min · argmax argmin · argmax max amax · any all · softmax log_softmax sigmoid
 sin cos tan · var std · exp log log2 log10 expm1 · zeros ones empty · zeros_like ones_like · new_zeros new_ones
-triu tril · sigmoid logsigmoid · log_softmax log · maximum minimum · sort argsort · append extend · cat stack · square sqrt abs
-repeat repeat_interleave · floor ceil round · mul div · add sub · mean norm sum · lt le gt ge · cumsum cumprod
-clamp_min clamp_max · dot outer · mul add
+triu tril · sigmoid logsigmoid · log_softmax log · maximum minimum · sort argsort · append extend · cat stack
+square sqrt abs · view reshape · repeat repeat_interleave · floor ceil round · mul div · add sub
+mean norm sum · lt le gt ge · clamp_min clamp_max · dot outer · cumsum cumprod
 """
 _RELATIVES = [set(words.split()) for words in RELATIVES.replace("\n", "·").split("·") if words.strip()]
 _ALONG = set("""
@@ -174,7 +174,7 @@ def matches(pattern: ast.AST, node: ast.AST, held: dict[str, ast.expr]) -> bool:
     return True
 
 
-def filled(form: ast.AST, held: dict[str, ast.expr]) -> ast.AST:
+def filled(form: Any, held: dict[str, ast.expr]) -> Any:
     """A form with what its names stand for; nothing is copied that need not be."""
     if isinstance(form, ast.Name):
         return held.get(form.id, form)
@@ -221,6 +221,9 @@ def changes(place: Place) -> Iterator[Change]:
                 if name in place.lists and not isinstance(place.parent, ast.Return):
                     continue  # a list that holds itself would be the end of the process
                 yield 1.5, f"`{node.id}` is the wrong name{_around(place)}", ast.Name(name, ast.Load())
+                if place.field == "slice" and node.id in place.numbers and name not in place.numbers:
+                    entry = ast.Subscript(ast.Name(name, ast.Load()), node, ast.Load())
+                    yield 1.6, f"`{node.id}` is a place; what stands there in another table is wanted", entry
         case ast.GeneratorExp() | ast.ListComp():
             yield from _comprehensions(node)
     if not called and place.field not in ("slice", "defaults", "keywords", "op"):
@@ -260,7 +263,7 @@ def _missing(node: ast.expr, place: Place) -> Iterator[Change]:
         if name not in place.lists and (plain or not number):
             for rule in _FACTORS[:4] if plain else _FACTORS:
                 last = isinstance(place.parent, ast.Return)  # one step short
-                cost = rule.cost - (1.2 if last else 1.1 if plain and number else 0.6 if plain else 0)
+                cost = rule.cost - (1.2 if last else 1.4 if plain and number else 0.6 if plain else 0)
                 held: dict[str, ast.expr] = {"it": node, "other": ast.Name(name, ast.Load())}
                 yield cost, rule.sentence.format(show(node)), filled(rule.replacement, held)
 
@@ -336,67 +339,66 @@ def _patterns(text: str) -> Iterator[Change]:
 def _calls(node: ast.Call) -> Iterator[Change]:
     func, name, args = node.func, name_of(node.func), node.args
     method = isinstance(func, ast.Attribute) and not (isinstance(func.value, ast.Name) and func.value.id in _SOURCES)
-    have = {keyword.arg for keyword in node.keywords}
+    shown, have = show(node), {keyword.arg for keyword in node.keywords}
 
-    def call(args: list[ast.expr] = args, keywords: list[ast.keyword] = node.keywords, **more: ast.expr) -> ast.Call:
-        kept = [keyword for keyword in keywords if keyword.arg not in more]
-        return ast.Call(func, args, [*kept, *(ast.keyword(arg, value) for arg, value in more.items())])
+    def call(args: list[ast.expr] = args, keywords: list[ast.keyword] = node.keywords) -> ast.Call:
+        return ast.Call(func, args, keywords)
 
-    wrong_axis = f"`{show(node)}` runs along the wrong axis"
+    def said(*more: tuple[str, ast.expr]) -> ast.Call:
+        """The call with these keywords."""
+        kept = [keyword for keyword in node.keywords if keyword.arg not in dict(more)]
+        return call(keywords=[*kept, *(ast.keyword(arg, value) for arg, value in more)])
+
+    wrong_axis = f"`{shown}` runs along the wrong axis"
     for keyword in node.keywords:
         yield (
             1.3,
-            f"`{show(keyword)}` is too much in `{show(node)}`",
+            f"`{show(keyword)}` is too much in `{shown}`",
             call(keywords=[k for k in node.keywords if k is not keyword]),
         )
         if isinstance(keyword.value, ast.Constant) and isinstance(keyword.value.value, bool) and keyword.arg:
-            other = ast.Constant(not keyword.value.value)
-            yield 1, f"`{show(keyword)}` is the wrong choice in `{show(node)}`", call(**{keyword.arg: other})
+            changed = said((keyword.arg, ast.Constant(not keyword.value.value)))
+            yield 1, f"`{show(keyword)}` is the wrong choice in `{shown}`", changed
         if keyword.arg in ("dim", "axis", "start_dim"):
-            yield from ((1, wrong_axis, call(**{keyword.arg: axis})) for axis in _axes(keyword.value))
+            yield from ((1, wrong_axis, said((keyword.arg, axis))) for axis in _axes(keyword.value))
     if name in _ALONG:
         for i, argument in enumerate(args):
             if isinstance(argument, ast.Tuple) and argument.elts or int_of(argument) is not None:
                 yield from ((1, wrong_axis, call([*args[:i], axis, *args[i + 1 :]])) for axis in _axes(argument))
         if not have & {"dim", "axis"} and (len(args) <= (0 if method else 1) or name in ("topk", "cosine_similarity")):
-            says, keep = f"`{show(node)}` does not say along which axis", ast.Constant(True)
-            yield from ((1.1, says, call(dim=axis)) for axis in _axes(ast.Constant(9)))
-            yield from (
-                (1.4, says, call(dim=axis, keepdim=keep)) for axis in _axes(ast.Constant(9))[:4] if name in _KEEPING
-            )
+            says, keep = f"`{shown}` does not say along which axis", ast.Constant(True)
+            yield from ((1.1, says, said(("dim", axis))) for axis in _axes(ast.Constant(9)))
+            for axis in _axes(ast.Constant(9))[:4] if name in _KEEPING else ():
+                yield 1.4, says, said(("dim", axis), ("keepdim", keep))
     if name in _KEEPING and "keepdim" not in have:
         yield (
             1,
-            f"`{show(node)}` drops the axis that it runs along, and what follows needs it",
-            call(keepdim=ast.Constant(True)),
+            f"`{shown}` drops the axis that it runs along, and what follows needs it",
+            said(("keepdim", ast.Constant(True))),
         )
     if name in ("std", "var"):
         for value in (0, 1):
-            yield 1.2, f"`{show(node)}` divides by another count than it should", call(correction=ast.Constant(value))
+            yield 1.2, f"`{shown}` divides by another count than it should", said(("correction", ast.Constant(value)))
     if name in ("topk", "sort", "argsort"):
         end = {"topk": ("largest", False)}.get(name, ("descending", True))
-        yield 1, f"`{show(node)}` begins at the wrong end", call(**{end[0]: ast.Constant(end[1])})
+        yield 1, f"`{shown}` begins at the wrong end", said((end[0], ast.Constant(end[1])))
     for other in sorted({word for words in _RELATIVES if name in words for word in words} - {name}):
         new = (
             ast.Attribute(func.value, other, ast.Load())
             if isinstance(func, ast.Attribute)
             else ast.Name(other, ast.Load())
         )
-        yield (
-            1.2,
-            f"`{name}` is a relative of what belongs there, in `{show(node)}`",
-            ast.Call(new, args, node.keywords),
-        )
+        yield 1.2, f"`{name}` is not the function that belongs there, in `{shown}`", ast.Call(new, args, node.keywords)
     if method and isinstance(func, ast.Attribute):
         yield 1.5, f"`.{name}(…)` is too much after `{show(func.value)}`", func.value
     if args:
         yield 1.8, f"`{name}(…)` is too much around `{show(args[0])}`", args[0]
     if len(args) > 1:
-        yield 1.5, f"`{show(args[-1])}` is too much in `{show(node)}`", call(args[:-1])
+        yield 1.5, f"`{show(args[-1])}` is too much in `{shown}`", call(args[:-1])
     for a, b in itertools.combinations(range(len(args)), 2):
         turned = list(args)
         turned[a], turned[b] = turned[b], turned[a]
-        yield 1.2, f"`{show(args[a])}` and `{show(args[b])}` are swapped in `{show(node)}`", call(turned)
+        yield 1.2, f"`{show(args[a])}` and `{show(args[b])}` are swapped in `{shown}`", call(turned)
 
 
 def name_of(func: ast.expr) -> str:
@@ -407,7 +409,7 @@ def name_of(func: ast.expr) -> str:
 def int_of(node: ast.AST) -> int | None:
     """The whole number that a node writes out, if it does."""
     try:
-        value = ast.literal_eval(node)  # type: ignore[arg-type]
+        value = ast.literal_eval(node)
     except (ValueError, TypeError, SyntaxError):
         return None
     return value if isinstance(value, int) and not isinstance(value, bool) else None
@@ -416,7 +418,9 @@ def int_of(node: ast.AST) -> int | None:
 def _axes(node: ast.AST) -> list[ast.expr]:
     """Other axes than these."""
     texts = (
-        ("(-2, -1)", "(2, 3)", "(1, 2)", "(0, 1)") if isinstance(node, ast.Tuple) else ("-1", "0", "1", "-2", "2", "3")
+        ("(-2, -1)", "(2, 3)", "(1, 2)", "-1", "1", "0")
+        if isinstance(node, ast.Tuple)
+        else ("-1", "0", "1", "-2", "2", "3")
     )
     return [ast.parse(text, mode="eval").body for text in texts if text != ast.unparse(node)]
 

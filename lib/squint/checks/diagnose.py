@@ -67,9 +67,14 @@ class Standard:
             check.kept[key] = cls(check, seed, device)
         return check.kept[key]
 
+    @cached_property
+    def _spare(self) -> list[Case]:
+        """Copies of the cases, for changed answers: what they do to a module stays with it."""
+        return [run.fresh(case) for case in self.cases]
+
     def trial(self, subject: Any, limit: float | None = ONE_RUN) -> Trial:
         """Something else on these cases."""
-        return run.trial(self.check, subject, self.cases, limit)
+        return run.trial(self.check, subject, self.cases if limit is None else self._spare, limit)
 
     @cached_property
     def named(self) -> list[tuple[tuple[Mistake, ...], Trial]]:
@@ -271,8 +276,13 @@ class _Search:
         return False
 
     def _note(self, trial: Trial, repair: Repair) -> None:
-        for (mistake,), named in self.standard.varied if self.and_named is None else ():
-            if trial.may_agree(named, self.probe) and _same(trial, named, range(len(trial.cases))):
+        everywhere = range(len(trial.cases))
+        # What is cut away, or raises anew, turns an answer into too much.
+        fit = self.and_named is None and "too much" not in repair.sentence
+        for (mistake,), named in self.standard.varied if fit else ():
+            if not trial.may_agree(named, self.probe) or not _same(trial, named, everywhere):
+                continue
+            if all(trial.outcome(i).error is None or self.mine.outcome(i).error is not None for i in everywhere):
                 self.and_named = (repair, mistake)
                 return
         if repair.cost < 2.3 and not (trial.may_agree(self.mine, self.probe) and repair.cost > 1.3):

@@ -274,10 +274,10 @@ class Language:
 
 def garden_path(prefixes: Tensor) -> Tensor:
     """Two sentences. In one the likeliest first token, 3, leads to nothing likely, but 4 to 5 and the end, 2."""
-    plain = [0.11, 0.14, 0.16, 0.18, 0.20, 0.21]  # no two of a row are equal
+    last, plain = checked(prefixes, 2)[..., -1], [0.11, 0.14, 0.16, 0.18, 0.20, 0.21]  # no two of a row are equal
     four, five = [0.01, 0.02, 0.03, 0.015, 0.025, 0.90], [0.01, 0.015, 0.90, 0.025, 0.03, 0.02]
     table = tensor([plain, [0.01, 0.02, 0.03, 0.50, 0.40, 0.04], plain, plain, four, five])
-    probabilities = table.to(prefixes.device)[checked(prefixes, 2)[..., -1]]
+    probabilities = table.to(last.device)[last]
     probabilities[1] = tensor([0.01, 0.015, 0.90, 0.04, 0.03, 0.005])  # the other ends at once
     return probabilities.log()
 

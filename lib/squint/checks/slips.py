@@ -362,7 +362,7 @@ def _calls(node: ast.Call) -> Iterator[Change]:
         if keyword.arg in ("dim", "axis", "start_dim"):
             yield from ((1, wrong_axis, said((keyword.arg, axis))) for axis in _axes(keyword.value))
     if name in _ALONG:
-        for i, argument in enumerate(args):
+        for i, argument in enumerate(args if name not in ("roll", "topk", "split", "chunk") else ()):
             if isinstance(argument, ast.Tuple) and argument.elts or int_of(argument) is not None:
                 yield from ((1, wrong_axis, call([*args[:i], axis, *args[i + 1 :]])) for axis in _axes(argument))
         if not have & {"dim", "axis"} and (len(args) <= (0 if method else 1) or name in ("topk", "cosine_similarity")):

@@ -275,7 +275,12 @@ def test_the_long_way_is_right():
 @pytest.mark.parametrize(
     ("right", "wrong", "line", "said"),
     [
-        ("shares.sum(1, keepdim=True)", "shares.sum(0, keepdim=True)", "shares = shares /", "runs along the wrong axis"),
+        (
+            "shares.sum(1, keepdim=True)",
+            "shares.sum(0, keepdim=True)",
+            "shares = shares /",
+            "runs along the wrong axis",
+        ),
         ("shares.sum(1, keepdim=True)", "shares.sum(1)", "shares = shares / shares.sum(1)", "drops the axis"),
         ("mask == False", "mask == True", "", "The mask is inverted."),
         ("-math.inf", "math.inf", "scores = scores.masked_fill(mask == False, math.inf)", "has the wrong sign"),

@@ -256,7 +256,7 @@ WRONG = [
                 "shrank the pictures to factor pixels",
             ),
             ("shrink", "x, k", "print(x.mean())", "Is the `return` missing?"),
-            ("cosine_similarity", "a, b", "a @ b", "And: You multiplied a by b as they are"),
+            ("cosine_similarity", "a, b", "a @ b", "You multiplied a by b as they are"),
             (
                 "cosine_similarity",
                 "a, b",
@@ -308,7 +308,7 @@ WRONG = [
             ("nearest", "q, m", "cosine_similarity(q, m).argmax(1, keepdim=True).squeeze()", "squeeze"),
             ("nearest", "q, m", "cosine_similarity(q, m).topk(1).indices", "a column"),
             ("nearest", "q, m", "cosine_similarity(q, m).abs().argmax(1)", "dropped the sign"),
-            ("nearest", "q, m", "torch.cdist(q, m).argmax(1)", "argmax, not argmin. And: You took the closest point"),
+            ("nearest", "q, m", "torch.cdist(q, m).argmax(1)", "And: You took the closest point"),
             ("nearest", "q, m", "cosine_similarity(q, m).flatten().argmax()", "one best of the whole table"),
         ]
     ),

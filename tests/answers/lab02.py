@@ -687,7 +687,7 @@ class MultiHeadAttention(nn.Module):
         q, k, v = (split_heads(y, self.heads) for y in (self.q(x), self.k(context), self.v(context)))
         return self.o(join_heads(scaled_dot_product(q.detach(), k, v, mask)))
 """,
-        "no gradient comes back to it",
+        ".detach(",
     ),
     (
         "MultiHeadAttention",

@@ -261,7 +261,7 @@ WRONG = [
                 "cosine_similarity",
                 "a, b",
                 "(a / a.norm(dim=1, keepdim=True)) @ (b / b.norm(dim=1, keepdim=True))",
-                "`b / b.norm(dim=1, keepdim=True)` should be turned over",
+                "Turn b on its side",
             ),
             (
                 "cosine_similarity",

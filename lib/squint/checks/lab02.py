@@ -308,10 +308,10 @@ multi_head_attention = Check(
             "query / sqrt(query.shape[-1]), key, value, mask": "You scale, and scaled_dot_product does, too.",
             "query / sqrt(self.heads), key, value, mask": "The d in √d is a head's width, dim / heads."},
         "mask[..., None, :, :]": {"~mask[..., None, :, :]": "The mask is upside down: True means “may be seen”."},
+        "self.heads = heads": {"self.heads = 1": NEVER_SPLIT},
         ATTEND: {BY_RESHAPE: "The heads were cut from the words' axis. Use split_heads, which cuts the last one."},
         f"join_heads({ATTEND})": {
             f"{BY_RESHAPE}.reshape(x.shape)": "A head got whole words: use split_heads and join_heads.",
-            "scaled_dot_product(*map(join_heads, (query, key, value)), mask)": NEVER_SPLIT,
             f"{ATTEND}.reshape(x.shape)": "A reshape alone mixes up the words. join_heads moves the heads back first.",
             WITHIN: "The heads attend to each other within one word. Their axis belongs before the words."},
         "return self.to_output(": {

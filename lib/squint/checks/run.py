@@ -311,7 +311,11 @@ def time_limit(seconds: float | None, of_work: bool = False) -> Iterator[None]:
             raise OutOfTime
         return stop
 
+    inside = [True]
+
     def ring(signum: int, frame: FrameType | None) -> None:
+        if not inside:  # too late to be of use
+            return
         # A bare `except:` in an endless loop would swallow one exception; so its every next line raises another.
         # Not in a library's frames: one that is stopped between two lines may never let go of a lock.
         while frame is not None and frame.f_code.co_filename != __file__:
@@ -326,9 +330,11 @@ def time_limit(seconds: float | None, of_work: bool = False) -> Iterator[None]:
     try:
         yield
     finally:
+        inside.clear()
         signal.setitimer(timer, max(left - seconds, 0.01) if left else 0, again)
         sys.settrace(tracing)
-        signal.signal(alarm, previous)
+        # By default these signals end the process: one that comes late must not.
+        signal.signal(alarm, signal.SIG_IGN if previous is signal.SIG_DFL else previous)
 
 
 def _itself(value: Any) -> Any:

@@ -117,18 +117,16 @@ def test_every_mistake_with_a_name_gets_its_own_sentence_and_no_other(lab: str, 
 
 
 @pytest.mark.parametrize(("lab", "name"), EXERCISES)
-def test_two_mistakes_at_different_places_are_both_named_or_at_least_one(lab: str, name: str, patient):
-    """Of all pairs of named edits, each made as an answer whose text is not known."""
-    check, total, both, one = checks(lab)[name], 0, 0, 0
-    standard = Standard.of(check, 0, None)
-    chosen = random.Random(0)
-    pairs = list(standard.pairs())
-    for pair, trial in chosen.sample(pairs, min(len(pairs), 12)):
-        verdict = engine.judge(check, trial.subject)
-        said = sum(mistake.sentence in (verdict.hint or "") for mistake in pair)
-        other = [m for m in check.misconceptions if m not in pair and m.sentence in (verdict.hint or "")]
-        total, both, one = total + 1, both + (said == 2), one + (said == 1 or bool(other))
-    assert total == 0 or both + one >= 0.75 * total, (total, both, one)
+def test_two_mistakes_at_different_places_are_told_both_or_at_least_one(lab: str, name: str, patient):
+    """Of pairs of named edits, each made as an answer whose text is not known; not of two that amount to a third."""
+    check, silent = checks(lab)[name], []
+    sentences = [mistake.sentence for mistake in check.misconceptions]
+    pairs = list(Standard.of(check, 0, None).pairs())
+    for pair, trial in random.Random(0).sample(pairs, min(len(pairs), 12)):
+        hint = engine.judge(check, trial.subject).hint or ""
+        if not any(mistake.sentence in hint for mistake in pair) and hint not in sentences:
+            silent.append((pair, hint))
+    assert len(silent) <= 1, silent
 
 
 @pytest.mark.parametrize(("lab", "name"), EXERCISES)

@@ -334,6 +334,17 @@ def test_an_exception_is_told_from_where_it_arose():
     assert "it raised RuntimeError" in got.hint and "`value` (3, 5) and `weights` (2, 3) meet" in got.hint
 
 
+def test_things_that_cannot_be_compared_differ():
+    check = Check(lambda s: [Case("one", 1)], HINTS, solution=solution("name", "def name(x):\n    return 'a'"))
+    got = told("import numpy\nreturn numpy.ones(3)", check, "name", "x")
+    assert not got.passed and got.hint
+
+
+def test_a_search_that_breaks_leaves_the_verdict(monkeypatch):
+    monkeypatch.setattr(engine, "diagnose", lambda *a: 1 / 0)
+    assert "entries differ" in told("return query[:, :5] * 0 + 7").hint
+
+
 def test_a_slow_answer_is_not_tried_for_minutes():
     began = time.monotonic()
     told("import time\ntime.sleep(0.05)\nreturn query")

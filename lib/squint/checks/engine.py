@@ -9,6 +9,7 @@ Answers are compared by what they compute, never by source text, parameter names
 
 from __future__ import annotations
 
+import contextlib
 import dis
 import functools
 import inspect
@@ -115,7 +116,9 @@ def _explained(standard: Standard, mine: Trial, failing: list[int]) -> Verdict:
     if any(message == mistake.sentence for mistake in standard.check.misconceptions):
         return Verdict("failed", message, cases)
     error = mine.outcome(first).error
-    found = diagnose(mine.subject, mine, standard, failing)
+    found = None
+    with contextlib.suppress(Exception):  # whatever a changed answer does, the verdict stands
+        found = diagnose(mine.subject, mine, standard, failing)
     if found:
         more = f" As it is, {tell.raised(error, in_short=True)}" if error is not None and found.correction else ""
         return Verdict("failed", found.sentence + more, cases, correction=found.correction)

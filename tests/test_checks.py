@@ -118,13 +118,16 @@ def test_every_mistake_with_a_name_gets_its_own_sentence_and_no_other(lab: str, 
 
 @pytest.mark.parametrize(("lab", "name"), EXERCISES)
 def test_two_mistakes_at_different_places_are_told_both_or_at_least_one(lab: str, name: str, patient):
-    """Of pairs of named edits, each made as an answer whose text is not known; not of two that amount to a third."""
+    """Of pairs of named edits, each made as an answer whose text is not known.
+
+    Such an answer is told only what computes the same everywhere, so two that amount to a third are told that one.
+    """
     check, silent = checks(lab)[name], []
     sentences = [mistake.sentence for mistake in check.misconceptions]
     pairs = list(Standard.of(check, 0, None).pairs())
     for pair, trial in random.Random(0).sample(pairs, min(len(pairs), 12)):
         hint = engine.judge(check, trial.subject).hint or ""
-        if not any(mistake.sentence in hint for mistake in pair) and hint not in sentences:
+        if not any(sentence in hint for sentence in sentences):
             silent.append((pair, hint))
     assert len(silent) <= 1, silent
 

@@ -138,6 +138,19 @@ def test_hints_come_in_three_steps(lab, capsys):
         (2.0, {"between": (1.7, 2.3)}, True, "✓ it is so: ⟨1.7⟩ ≤ ⟨2⟩ ≤ ⟨2.3⟩"),
         (1.0, {"near": (1.5, 0.2)}, False, "✗ it is so: ⟨1⟩ within ⟨0.2⟩ of ⟨1.5⟩"),
         (float("nan"), {"above": 0}, False, "✗ it is so: ⟨nan⟩ ≤ ⟨0⟩"),
+        (3, {"above": 2, "control": {"shuffled": 1}}, True, "✓ it is so: ⟨3⟩ > ⟨2⟩; shuffled: ⟨1⟩"),
+        (
+            3,
+            {"above": 2, "control": {"shuffled": 2.5}},
+            False,
+            "✗ it is so: ⟨3⟩ > ⟨2⟩; shuffled: ⟨2.5⟩, which fits as well",
+        ),
+        (
+            3,
+            {"above": 2, "control": {"shuffled": float("nan")}},
+            False,
+            "✗ it is so: ⟨3⟩ > ⟨2⟩; shuffled: ⟨nan⟩, which was not measured",
+        ),
     ],
 )
 def test_claims(lab, shown, value, relation, held, said):

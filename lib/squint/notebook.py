@@ -10,7 +10,7 @@ import importlib
 import inspect
 import operator
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -288,17 +288,23 @@ def claim(
     *,
     between: tuple[float, float] | None = None,
     near: tuple[float, float] | None = None,
+    control: Mapping[str, Any] | None = None,
     unit: str = "",
     paper: str | None = None,
     **relation: Any,
 ) -> None:
     """Hold a measurement against a claim, and print both: `✓ the beam beats greedy: ⟨31.2⟩ > ⟨29.8⟩`.
 
+    A measurement that would come out the same on nonsense says nothing. So a claim can carry its control: the same
+    measurement where the claim must fail (labels shuffled, a random head, a blank picture). It is shown beside the
+    claim, and a claim whose control fits as well is not held.
+
     Args:
         text: what is claimed.
         measured: the number, or the thing, that was measured.
         between: lowest and highest value that fit.
         near: a value and the distance from it that still fits.
+        control: what the measurement is where it must not fit, by what was done: `{"labels shuffled": 0.02}`.
         unit: stands behind the numbers.
         paper: who claimed it first, and where.
         relation: one of above, below, at_least, at_most, equals.
@@ -308,30 +314,41 @@ def claim(
     Raises:
         TypeError: unless exactly one relation is given.
     """
-    if sum((between is not None, near is not None)) + len(relation) != 1 or not set(relation) <= set(_RELATIONS):
+    given = {name: bound for name, bound in {**relation, "between": between, "near": near}.items() if bound is not None}
+    if len(given) != 1 or not set(relation) <= set(_RELATIONS):
         raise TypeError(
             "claim() takes one of above, below, at_least, at_most, equals, between=(low, high), near=(x, tol)"
         )
+    ((kind, bound),) = given.items()
+    bound = [_plain(each) for each in bound] if kind in ("between", "near") else _plain(bound)
     value = _plain(measured)
-    if between is not None:
-        low, high = map(_plain, between)
-        kind, bound, held = "between", [low, high], low <= value <= high
-        outcome = f"{_measured(low, unit)} ≤ {_measured(value, unit)} ≤ {_measured(high, unit)}"
-    elif near is not None:
-        centre, distance = map(_plain, near)
-        kind, bound, held = "near", [centre, distance], abs(value - centre) <= distance
-        outcome = f"{_measured(value, unit)} within {_measured(distance, unit)} of {_measured(centre, unit)}"
-    else:
-        ((kind, given),) = relation.items()
-        bound = _plain(given)
-        sign, holds = _RELATIONS[kind]
-        held = bool(holds(value, bound))
-        shown = sign if held else {">": "≤", "<": "≥", "≥": "<", "≤": ">", "=": "≠"}[sign]
-        outcome = f"{_measured(value, unit)} {shown} {_measured(bound, unit)}"
+    held, outcome = _holds(kind, value, bound, unit)
+    controls = {name: _plain(found) for name, found in (control or {}).items()}
+    for name, found in controls.items():
+        fits, nothing = _holds(kind, found, bound, unit)[0], found != found  # NaN fits nowhere, and shows nothing
+        outcome += f"; {name}: {_measured(found, unit)}"
+        outcome += ", which fits as well" * fits + ", which was not measured" * nothing
+        held &= not (fits or nothing)
     line = f"{text}: {outcome}"
-    _open_lab().claims[text] = Claim(text, bool(held), line, paper)
-    data = {"claim": text, "held": bool(held), "measured": value, "relation": kind, "bound": bound, "paper": paper}
-    _display("✓" if held else "✗", line + (f" ({paper})" if paper else ""), {CLAIM_MIME: data})
+    _open_lab().claims[text] = Claim(text, held, line, paper)
+    data = {"claim": text, "held": held, "measured": value, "relation": kind, "bound": bound, "paper": paper}
+    _display("✓" if held else "✗", line + (f" ({paper})" if paper else ""), {CLAIM_MIME: data | {"control": controls}})
+
+
+def _holds(kind: str, value: Any, bound: Any, unit: str) -> tuple[bool, str]:
+    """Whether a value stands to its bound as it should, and how it stands to it."""
+    shown = _measured(value, unit)
+    if kind == "between":
+        low, high = bound
+        return bool(low <= value <= high), f"{_measured(low, unit)} ≤ {shown} ≤ {_measured(high, unit)}"
+    if kind == "near":
+        centre, distance = bound
+        within = f"{shown} within {_measured(distance, unit)} of {_measured(centre, unit)}"
+        return bool(abs(value - centre) <= distance), within
+    sign, holds = _RELATIONS[kind]
+    held = bool(holds(value, bound))
+    sign = sign if held else {">": "≤", "<": "≥", "≥": "<", "≤": ">", "=": "≠"}[sign]
+    return held, f"{shown} {sign} {_measured(bound, unit)}"
 
 
 def _plain(value: Any) -> Any:

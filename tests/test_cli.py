@@ -241,6 +241,10 @@ def test_numbers_find_labs(project):
     assert one_of(project.solutions, "07_tiny.py", ".py").stem == NAME
     with pytest.raises(CourseError, match="There is no lab 03"):
         one_of(project.solutions, "3", ".py")
+    (project.solutions / "07b_other.py").touch()
+    for number in ("7b", "07b", "07b_other"):
+        assert one_of(project.solutions, number, ".py").stem == "07b_other"
+    assert [path.stem for path in project.sources()] == [NAME, "07b_other"]
     (project.solutions / "07_other.py").touch()
     with pytest.raises(CourseError, match="More than one file"):
         one_of(project.solutions, "7", ".py")

@@ -80,7 +80,7 @@ def begin(name: str) -> Lab:
         ValueError: if there is no such lab.
     """
     global _lab
-    module = f"squint.checks.lab{name[:2]}"
+    module = f"squint.checks.lab{name.partition('_')[0]}"
     try:
         checks = importlib.import_module(module).CHECKS
     except ModuleNotFoundError as error:

@@ -136,7 +136,7 @@ def in_step(path: Path, project: Project) -> list[Refusal]:
     lab = source.read(path)
     solution, learner = notebooks(lab, project)
     line = {cell.id: cell.line for cell in lab.cells}
-    again = f"run `squint build {lab.name[:2]}`."
+    again = f"run `squint build {lab.name.partition('_')[0]}`."
     try:
         have, shipped = ipynb.read(path.with_suffix(".ipynb")), ipynb.read(project.labs / f"{lab.name}.ipynb")
     except CourseError as error:

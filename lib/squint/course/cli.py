@@ -13,7 +13,7 @@ from rich.table import Column, Table
 from rich.text import Text
 from typer.core import TyperGroup
 
-from .project import CourseError, Project, Refused
+from .project import CourseError, Project, Refused, is_number
 
 MARKS = {"passed": "✓", "not-done": "○"}
 TINTS = {"passed": "green", "not-done": "dim"}
@@ -90,7 +90,7 @@ def lab(
     if done.copied:
         typer.echo(f"Copied to work/: {', '.join(done.copied)}")
     for name in done.outdated:
-        add = f"`squint lab {name[:2]} --fresh` puts the new edition beside it"
+        add = f"`squint lab {name.partition('_')[0]} --fresh` puts the new edition beside it"
         typer.echo(f"{name} has changed since you began it. Your file is left alone; {add}.")
     file = desk.fresh(project, number) if fresh else project.work / f"{_lab_name(project, number)}.ipynb"
     if fresh:
@@ -125,7 +125,7 @@ def check(
         raise CourseError(f"There is no profile {profile}: it is cpu or smoke.")
     project = Project.find()
     file = Path(what)
-    if what.isdigit():
+    if is_number(what):
         name = _lab_name(project, what)
         places = [Path("work", f"{name}.ipynb"), Path(f"{name}.ipynb"), project.work / f"{name}.ipynb"]
         # In solutions/ and labs/ a file of that name is not the learner's.
@@ -224,7 +224,7 @@ def build(
 
 @app.command(rich_help_panel="Write labs")
 def new(
-    number: Annotated[str, typer.Argument(metavar="NN", help="The lab's number, two digits.")],
+    number: Annotated[str, typer.Argument(metavar="NN", help="The lab's number: two digits, and perhaps a letter.")],
     name: Annotated[str, typer.Argument(help="Its name: lower case, words joined by _.")],
 ) -> None:
     """Write the skeleton of a lab: its source and its checks. It builds, checks and passes as it stands.

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from .project import Project
+from .project import LAB, Project
 
 FREE = 1.0
 """GB that should be free on the disk of the course."""
@@ -161,5 +161,5 @@ def _work(project: Project) -> tuple[bool, str]:
 
 
 def _labs(project: Project) -> tuple[bool, str]:
-    labs = [path.stem for path in sorted(project.labs.glob("[0-9][0-9]_*.ipynb"))]
+    labs = [path.stem for path in sorted(project.labs.glob(f"{LAB}.ipynb"))]
     return (True, ", ".join(labs)) if labs else (False, f"none in {project.labs}: run `squint build`.")

@@ -142,7 +142,7 @@ def lab_of(notebook: dict[str, Any], file: Path, project: Project, lab: str | No
     """
     squint = notebook["metadata"].get("squint")
     says = squint.get("lab") if isinstance(squint, dict) else None
-    prefix = re.match(r"(\d\d)_", file.name)
+    prefix = re.match(r"(\d\d[a-z]?)_", file.name)
     asked = lab or (prefix[1] if prefix else None)
     wanted = one_of(project.solutions, asked, ".ipynb").stem if asked else None
     if says and wanted and says != wanted:

@@ -17,12 +17,13 @@ def read(path: Path) -> NotebookNode:
     Raises:
         CourseError: it is missing or damaged.
     """
+    number = path.stem.partition("_")[0]
     try:
         return nbformat.read(path, as_version=4)
     except OSError:
-        raise CourseError(f"{path} is missing: run `squint build {path.stem[:2]}`.") from None
+        raise CourseError(f"{path} is missing: run `squint build {number}`.") from None
     except Exception:
-        raise CourseError(f"{path} is not a notebook: run `squint build {path.stem[:2]}`.") from None
+        raise CourseError(f"{path} is not a notebook: run `squint build {number}`.") from None
 
 
 def write(path: Path, notebook: NotebookNode) -> None:

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .project import CourseError, Project, one_of
+from .project import LAB, CourseError, Project, one_of
 
 START = 120.0
 """Seconds that JupyterLab has to answer."""
@@ -46,7 +46,7 @@ def lay_out(project: Project) -> Desk:
     Raises:
         CourseError: there are no labs, or work/ cannot be written.
     """
-    labs = sorted(project.labs.glob("[0-9][0-9]_*.ipynb"))
+    labs = sorted(project.labs.glob(f"{LAB}.ipynb"))
     if not labs:
         raise CourseError(f"There are no labs in {project.labs}: run `squint build`.")
     desk = Desk()

@@ -17,8 +17,8 @@ def write_skeleton(project: Project, number: str, name: str) -> list[Path]:
     Raises:
         CourseError: the number or name will not do, or one of the files is there already.
     """
-    if not re.fullmatch(r"\d\d", number):
-        raise CourseError(f"{number} is not a lab's number: write two digits, as in 07.")
+    if not re.fullmatch(r"\d\d[a-z]?", number):
+        raise CourseError(f"{number} is not a lab's number: write two digits, as in 07, or with a letter, as in 07b.")
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
         raise CourseError(f"{name} is not a lab's name: write lower case, words joined by _.")
     source = project.solutions / f"{number}_{name}.py"

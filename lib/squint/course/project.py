@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+
+LAB = "[0-9][0-9]*_*"
+"""What a lab's files are called: the number, `03` or `03b`, is what stands before the first underscore."""
 
 
 class CourseError(Exception):
@@ -92,18 +96,24 @@ class Project:
             CourseError: a number has no source, or more than one.
         """
         if not numbers:
-            return sorted(self.solutions.glob("[0-9][0-9]_*.py"))
+            return sorted(self.solutions.glob(f"{LAB}.py"))
         return [one_of(self.solutions, number, ".py") for number in numbers]
 
 
+def is_number(text: str) -> re.Match[str] | None:
+    """Whether it is a lab's number, as a person may write it: "3", "03", "3b"; its figures and its letter."""
+    return re.fullmatch(r"([0-9]+)([a-z]?)", text)
+
+
 def one_of(folder: Path, number: str, suffix: str) -> Path:
-    """The one file of `folder` for a lab given as "2", "02", "02_attention" or a file's name.
+    """The one file of `folder` for a lab given as "2", "02", "3b", "02_attention" or a file's name.
 
     Raises:
         CourseError: there is none, or more than one.
     """
     stem = Path(number).stem if number.endswith((".py", ".ipynb")) else number
-    stem = stem.zfill(2) if stem.isdigit() else stem
+    if parts := is_number(stem):
+        stem = f"{parts[1]:0>2}{parts[2]}"
     found = sorted(path for path in folder.glob(f"*{suffix}") if path.stem == stem or path.stem.startswith(f"{stem}_"))
     if len(found) == 1:
         return found[0]

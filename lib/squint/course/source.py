@@ -212,10 +212,10 @@ def _check_header(path: Path, lines: list[str], header: dict[str, Any], refuse: 
             refuse(line_of(key), f"`{key}` is not a list.")
     if "minutes" in header and not isinstance(header["minutes"], int):
         refuse(line_of("minutes"), "`minutes` is not a whole number.")
-    if not re.fullmatch(r"\d\d_[a-z0-9_]+", path.stem):
+    if not re.fullmatch(r"\d\d[a-z]?_[a-z0-9_]+", path.stem):
         refuse(1, "The file's name is not NN_name.py, in lower case.")
-    elif str(header.get("lab")) != path.stem[:2]:
-        refuse(line_of("lab"), f'By its file the lab is "{path.stem[:2]}" (in quotes), not {header.get("lab")}.')
+    elif str(header.get("lab")) != (number := path.stem.partition("_")[0]):
+        refuse(line_of("lab"), f'By its file the lab is "{number}" (in quotes), not {header.get("lab")}.')
 
 
 def _read_cells(lines: list[str], body: int, refuse: Refuse) -> list[Cell]:

@@ -1,11 +1,14 @@
-"""Clean English–German pairs of at most sixteen words: a dictionary's examples, a game's dialogues, a program's help.
+"""Clean English–German pairs of at most sixteen words: examples of a dictionary, talk of games, a program's help.
 
-Run: python data/recipes/english_german.py      (about a minute, most of it for downloading 300 MB of packages)
+Run: python data/recipes/english_german.py      (two minutes, most of it for downloading 1.3 GB of packages)
 
 One file a source, so that each keeps its own licence. A line is the part (train, valid or test), the English and the
 German, with tabs between. The parts are drawn here, once and for all: valid and test are whole sentences whose English
 occurs once in everything that was collected, and so does their German, whatever the case, punctuation, digits and
 white space. So nothing that is tested was learned, in either language.
+
+Three sources came later and are for training only: the talk of more games, and everyday sentences of the course's own,
+written by hand and made by rule (`everyday.py`).
 """
 
 from __future__ import annotations
@@ -28,6 +31,11 @@ DICTIONARY = ("trans-de-en", "1.9-6")
 CAMPAIGNS = "did dm dw ei httt l low nr sof sota sotbe thot trow tsg ttb utbs"
 GAME = [f"wesnoth-1.16-{part}" for part in ("data", *CAMPAIGNS.split())]
 GAME_VERSION = "1:1.16.9-1"
+TALK = {
+    "freedroidrpg-data": "1.0-1", "widelands-data": "2:1.1-3", "freedink-data": "1.08.20190120-2",
+    "gbrainy": "1:2.4.6-1", "freeciv-data": "3.0.6-1+deb12u1", "unknown-horizons": "2019.1-6",
+    "tuxpaint-data": "1:0.9.28-sdl2-1",
+}  # fmt: skip
 HELP = ("libreoffice-help-en-us", "libreoffice-help-de")
 HELP_VERSION = "4:7.4.7-1+deb12u14"
 
@@ -44,6 +52,8 @@ UNWANTED = re.compile(r"[$|{}=_\\<>%@#*~^\[\]()/;&+•→↔−×°©®™′″
 PLACEHOLDER = re.compile(r"\b(?:sb|sth|jd|jdn|jdm|jds|jmd|jmdn|etw|od|bzw|usw|e\.g|i\.e|one's|oneself)\b", re.I)
 WHOLE_SENTENCE = re.compile(r"[\"']?[A-ZÄÖÜ].*[a-zäöüß].*[.!?][\"']?")
 SENTENCE_END = re.compile(r"(?:(?<=[.!?])|(?<=[.!?][\"']))\s+(?=[\"']?[A-ZÄÖÜ])")
+ENGLISH_WORD = re.compile(r"\b(the|and|is|are|you|of|to|with|this|that|your|for)\b", re.I)
+GERMAN_WORD = re.compile(r"\b(der|die|das|und|ist|nicht|sie|ein|eine|zu|mit|von|den|im|du|ich|wird|auf|für)\b", re.I)
 FOREIGN = re.compile(r"[^\x20-\x7eÀ-ÖØ-öø-ÿ€]")
 
 
@@ -100,7 +110,7 @@ def dictionary(package: Path) -> Iterator[Pair]:
 
 
 def _messages(files: Path) -> Iterator[Pair]:
-    for path in sorted(files.glob("usr/share/games/wesnoth/1.16/**/de/LC_MESSAGES/*.mo")):
+    for path in sorted(files.glob("usr/**/de/**/*.mo")):
         with path.open("rb") as content:
             catalogue = gettext.GNUTranslations(content)._catalog
         for english, german in catalogue.items():
@@ -116,6 +126,14 @@ def game(packages: list[Path]) -> Iterator[Pair]:
             sides = [SENTENCE_END.split(tidy(re.sub(r"<[^>]+>", "", side))) for side in (english, german)]
             if len(sides[0]) == len(sides[1]):
                 yield from zip(*sides, strict=True)
+
+
+def is_close(english: str, german: str) -> bool:
+    """Whether both sides are whole sentences with one end and the same digits, and the German is not English still."""
+    if not all(WHOLE_SENTENCE.fullmatch(side) for side in (english, german)) or english[-1] != german[-1]:
+        return False
+    left_over = len(ENGLISH_WORD.findall(german)) >= 2 and not GERMAN_WORD.search(german)
+    return not left_over and re.findall(r"\d+", english) == re.findall(r"\d+", german) and words(english) >= 3
 
 
 # The help: the same paragraph, by its identifier, in two pages
@@ -182,29 +200,41 @@ NOTE = """\
 {total:,} pairs of English texts of at most {longest} words and their German translations. A line: the part (`train`,
 `valid`, `test`), the English, the German, with tabs between. Made by `recipes/english_german.py`, which took the texts
 out of their packages, cut them into sentences, made quotes and dashes plain, and left out markup, placeholders and
-pairs whose lengths do not go together.
+pairs whose lengths do not go together. `written` and `made` are the course's own: sentences written by hand, and made
+from a lexicon by `recipes/everyday.py`. `everyday.tsv` holds everyday sentences to try a translator with, each with all
+its right translations that were thought of; nothing is learned from them.
 
 | file | pairs | whose | licence |
 |---|---|---|---|
 {rows}
 
-The course's code is MIT; these texts are not. Whoever passes them on, or weights that were trained on them, passes them
-on under these terms: the GNU General Public License, version 2 or later (`../licences/GPL-2.0-or-later.txt`), and the
-Mozilla Public License 2.0 (`../licences/MPL-2.0.txt`), which may be combined with it. The texts in their original form
-are in the source packages that the recipe names.
+The course's code is MIT; the texts of others are not. Whoever passes them on, or weights that were trained on them,
+passes them on under these terms: the GNU General Public License, version 2 or later
+(`../licences/GPL-2.0-or-later.txt`), and the Mozilla Public License 2.0 (`../licences/MPL-2.0.txt`), which may be
+combined with it. The texts in their original form are in the source packages that the recipe names.
 """
 
-WHOSE = {
-    "dictionary": ("Ding's dictionary: © Frank Richter, TU Chemnitz, 1995–2023", "GPL-2.0-or-later"),
-    "game": ("The Battle for Wesnoth and its German translation: © David White and the Wesnoth project, 2003–2022",
-             "GPL-2.0-or-later"),
-    "help": ("LibreOffice's help: © 2000, 2010 Oracle and LibreOffice contributors and/or their affiliates", "MPL-2.0"),
+GAMES = "FreedroidRPG, Widelands, FreeDink, gbrainy, Freeciv, Unknown Horizons, Tux Paint"
+SOURCES = {
+    "dictionary": ("a dictionary's phrases", "Ding's dictionary: © Frank Richter, TU Chemnitz, 1995–2023",
+                   "GPL-2.0-or-later", "Debian {} {}".format(*DICTIONARY)),
+    "game": ("a game's dialogues",
+             "The Battle for Wesnoth and its German translation: © David White and the Wesnoth project, 2003–2022",
+             "GPL-2.0-or-later", f"Debian wesnoth-1.16-data and the sixteen campaigns {GAME_VERSION}"),
+    "help": ("a program's help",
+             "LibreOffice's help: © 2000, 2010 Oracle and LibreOffice contributors and/or their affiliates", "MPL-2.0",
+             f"Debian {HELP[0]} and {HELP[1]} {HELP_VERSION}"),
+    "talk": ("talk of games", f"{GAMES}, and their German translations: © their authors and translators",
+             "GPL-2.0-or-later", "Debian " + ", ".join(f"{name} {version}" for name, version in TALK.items())),
+    "written": ("everyday sentences, by hand", "the course", "MIT", "written for the course"),
+    "made": ("everyday sentences, by rule", "the course", "MIT", "made for the course from everyday/*.txt"),
 }  # fmt: skip
-TITLES = {"dictionary": "a dictionary's phrases", "game": "a game's dialogues", "help": "a program's help"}
 
 
 def main() -> None:
-    """Make the three files again, with their note and their licences, and enter them in the catalogue."""
+    """Make all files again, with their note and their licences, and enter them in the catalogue."""
+    import everyday
+
     games = [_packages.debian(name, GAME_VERSION) for name in GAME]
     pages = [_packages.debian(name, HELP_VERSION) for name in HELP]
     kept = collect({
@@ -213,19 +243,29 @@ def main() -> None:
         "help": manual(*pages),
     })  # fmt: skip
     parts = draw(kept)
-    origins = {
-        "dictionary": "Debian {} {}".format(*DICTIONARY),
-        "game": f"Debian wesnoth-1.16-data and the sixteen campaigns {GAME_VERSION}",
-        "help": f"Debian {HELP[0]} and {HELP[1]} {HELP_VERSION}",
+    tried = everyday.held_out()
+    taken = {key(text) for row in tried for text in row} | {
+        key(side) for pairs in kept.values() for pair in pairs if key(pair[0]) in parts for side in pair
     }
+    talk = game([_packages.debian(*package) for package in TALK.items()])
+    more = collect({
+        **{name: iter(pairs) for name, pairs in kept.items()},
+        "talk": (pair for pair in talk if is_close(*map(tidy, pair))),
+        "written": iter(everyday.written()),
+        "made": everyday.Maker().make(everyday.SENTENCES, taken),
+    })  # fmt: skip
     rows = []
-    for name, pairs in kept.items():
+    for name, (title, whose, licence, origin) in SOURCES.items():
+        pairs = kept.get(name) or [pair for pair in more[name] if not {key(side) for side in pair} & taken]
         lines = [f"{parts.get(key(english), 'train')}\t{english}\t{german}\n" for english, german in pairs]
         _write.write(f"english-german/{name}.tsv.gz", _write.gz("".join(lines).encode("utf-8")),
-                     name=f"English–German pairs, {TITLES[name]}: {len(pairs):,}", licence=WHOSE[name][1],
-                     origin=origins[name], made_by=__file__)  # fmt: skip
-        rows.append(f"| `{name}.tsv.gz` | {len(pairs):,} | {WHOSE[name][0]} | {WHOSE[name][1]} |")
-    note = NOTE.format(total=sum(map(len, kept.values())), longest=LONGEST_ENGLISH, rows="\n".join(rows))
+                     name=f"English–German pairs, {title}: {len(pairs):,}", licence=licence, origin=origin,
+                     made_by=__file__)  # fmt: skip
+        rows.append((len(pairs), f"| `{name}.tsv.gz` | {len(pairs):,} | {whose} | {licence} |"))
+    _write.write("english-german/everyday.tsv", (everyday.HOME / "test.tsv").read_bytes(), licence="MIT",
+                 name=f"Everyday English sentences with their right German translations: {len(tried)}",
+                 origin="written for the course", made_by=__file__)  # fmt: skip
+    note = NOTE.format(total=sum(n for n, _ in rows), longest=LONGEST_ENGLISH, rows="\n".join(row for _, row in rows))
     _write.write("english-german/README.md", note.encode("utf-8"), name="English–German pairs: whose they are",
                  licence="MIT", origin="written for the course", made_by=__file__)  # fmt: skip
     texts = _packages.npm("spdx-license-list", "6.12.0") / "licenses"

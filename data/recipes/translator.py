@@ -1,8 +1,11 @@
-"""Trains the English–German Transformer that lab 03 translates with: six blocks each side, on 89,000 pairs.
+"""Trains the English–German Transformer that lab 03b translates with: six blocks each side, on 168,000 pairs.
 
 Run: python data/recipes/translator.py --minutes 120             (train; then measure, and write the model and its card)
      python data/recipes/translator.py --minutes 60 --resume     (go on where it stopped or was killed)
      python data/recipes/translator.py --resume --ship           (and put the result into data/, with its hashes)
+
+`--begin shipped` starts from the weights and the pieces of words in `data/` instead of from nothing: so the shipped
+model learned the three older sources first, and all six then.
 
 The schedule is that of `--steps`, whatever `--minutes` says: minutes only end a sitting. Where the pace turns out too
 slow, `--resume --steps FEWER` brings the rate down sooner. Everything random follows from the seed and the step's
@@ -15,6 +18,7 @@ import argparse
 import json
 import os
 import platform
+import re
 import signal
 import sys
 import time
@@ -29,7 +33,7 @@ from safetensors.torch import load, save
 
 from squint import device as devices
 from squint import train
-from squint.data import translations
+from squint.data import catalogue, translations
 from squint.data.translations import Pairs
 from squint.models.seq2seq import Config, Seq2Seq, translate, translation_loss
 from squint.text.bpe import BPE, Ragged, bucketed
@@ -52,6 +56,8 @@ class Settings:
         steps: how many there are in all.
         average: the decay of the moving average of the weights, which is what is shipped.
         seed: of everything random.
+        begin: `shipped` to start from the weights in `data/`; from nothing if empty.
+        written: how often an epoch has each sentence that was written by hand.
         pairs: how many pairs are learned from, and how many sentences a score is taken on; all if 0.
         save_every: steps from one save to the next.
         judge_every: steps from one look at the held-out loss to the next.
@@ -70,6 +76,8 @@ class Settings:
     steps: int = 10_000
     average: float = 0.998
     seed: int = 0
+    begin: str = ""
+    written: int = 4
     pairs: int = 0
     save_every: int = 100
     judge_every: int = 500
@@ -86,7 +94,9 @@ def some(pairs: Pairs, most: int) -> Pairs:
 def vocabulary(settings: Settings, home: Path) -> BPE:
     """The pieces of both languages, learned once and kept beside the run."""
     file = home / "tokenizer.json"
-    if not file.exists():
+    if settings.begin == "shipped":
+        file.write_bytes(catalogue.path("translator/tokenizer.json").read_bytes())
+    elif not file.exists():
         pairs = some(translations.load("train"), settings.pairs)
         BPE.train(pairs.english + pairs.german, settings.vocabulary).save(file)
     return BPE.load(file)
@@ -118,6 +128,9 @@ def make_step(settings: Settings, pieces: BPE) -> train.ModelStep:
     devices.seed(settings.seed)
     shape = {name: getattr(settings, name) for name in ("dim", "heads", "hidden", "blocks", "dropout")}
     model = Seq2Seq(Config(len(pieces), **shape))
+    if settings.begin == "shipped":
+        weights = load(catalogue.path("translator/weights.safetensors").read_bytes())
+        model.load_state_dict({name: value.float() for name, value in weights.items()})
     optimiser = torch.optim.AdamW(model.parameters(), lr=settings.rate, betas=(0.9, 0.98), weight_decay=0.01)
     return train.ModelStep(
         model,
@@ -188,7 +201,8 @@ def learn(
     """Train from the last save, if there is one, until the steps or the minutes are over; `also` watches as well."""
     pieces = vocabulary(settings, home)
     step = make_step(settings, pieces)
-    pairs = Encoded.of(pieces, some(translations.load("train"), settings.pairs))
+    again = [translations.load("train", "written")] * (settings.written - 1)
+    pairs = Encoded.of(pieces, some(sum(again, translations.load("train")), settings.pairs))
     watch = Watch(settings, step, Encoded.of(pieces, some(translations.load("valid"), settings.pairs)), home, minutes)
 
     def epoch(number: int) -> Iterator[dict[str, torch.Tensor]]:
@@ -216,6 +230,11 @@ def bleu(found: list[str], right: list[str]) -> float:
     return round(sacrebleu.corpus_bleu(found, [right]).score, 2)
 
 
+def plain(text: str) -> str:
+    """A text without case and punctuation."""
+    return re.sub(r"[^\w ]", "", text.casefold()).strip()
+
+
 def answers(model: Seq2Seq, pieces: BPE, texts: list[str], width: int, alpha: float) -> list[str]:
     """The best translation of each text."""
     found = translate(model, pieces, texts, width=width, alpha=alpha)
@@ -234,10 +253,14 @@ def measure(model: Seq2Seq, pieces: BPE, most: int = 0, width: int = 4) -> dict[
     greedily, widely = (answers(model, pieces, test.english, each, alpha) for each in (1, width))
     result |= {"greedy_bleu": bleu(greedily, test.german), "beam_bleu": bleu(widely, test.german)}
     begin = 0
-    for source in translations.SOURCES if not most else ():
+    for source in translations.TESTED if not most else ():
         end = begin + len(translations.load("test", source))
         result[f"beam_bleu_{source}"] = bleu(widely[begin:end], test.german[begin:end])
         begin = end
+    tried = translations.everyday()[: most or None]
+    said = answers(model, pieces, [english for english, _ in tried], width, alpha)
+    right = sum(plain(each) in map(plain, german) for each, (_, german) in zip(said, tried, strict=True))
+    result |= {"everyday": len(tried), "everyday_right": right}
     result["test_loss"] = round(held_out_loss(model, Encoded.of(pieces, test)), 4)
     return result
 

@@ -198,6 +198,33 @@ def weat_as_float(x, y, a, b):
     return word2vec.weat(x, y, a, b).item()
 
 
+def weat_by_weights(x, y, a, b):
+    """The attributes' weights as a vector, which is in single precision whatever comes in."""
+    targets, attributes = (F.normalize(torch.cat(both), dim=1) for both in ((x, y), (a, b)))
+    weights = torch.cat([torch.full((len(a),), 1 / len(a)), torch.full((len(b),), -1 / len(b))]).to(x.device)
+    lean = targets @ attributes.T @ weights
+    return (lean[: len(x)].mean() - lean[len(x) :].mean()) / lean.std()
+
+
+def analogy_by_weights(vectors, a, b, c, k):
+    """The same for b − a + c."""
+    unit = F.normalize(vectors, dim=1)
+    signs = torch.tensor([-1.0, 1.0, 1.0], device=vectors.device)
+    question = torch.tensor([a, b, c], device=vectors.device)
+    return word2vec.most_similar(unit, signs @ unit[question], k, question)
+
+
+def embed_by_one_hot(ids, table):
+    """The product on a batch flattened, in single precision."""
+    rows = word2vec.one_hot(ids.flatten(), len(table)) @ table
+    return rows.reshape(*ids.shape, table.shape[1])
+
+
+def subsample_clamped(tokens, counts, threshold, uniform):
+    keep = torch.minimum(torch.ones_like(counts), (threshold * counts.sum() / counts).sqrt())
+    return tokens[uniform < keep.clamp(max=1)[tokens]]
+
+
 RIGHT = {
     "one_hot": [
         one_hot_loop,
@@ -208,6 +235,7 @@ RIGHT = {
     ],
     "embed": [
         embed_loop,
+        embed_by_one_hot,
         embed_stacked,
         lambda ids, table: F.embedding(ids, table),
         lambda ids, table: table.index_select(0, ids.flatten()).reshape(*ids.shape, table.shape[1]),
@@ -215,12 +243,12 @@ RIGHT = {
         lambda ids, table: F.one_hot(ids, len(table)).to(table.dtype) @ table,
     ],
     "window_pairs": [nested_loops, by_distance, pairs_numpy],
-    "subsample": [subsample_loop, subsample_by_discarding, subsample_places, subsample_numpy],
+    "subsample": [subsample_loop, subsample_by_discarding, subsample_places, subsample_numpy, subsample_clamped],
     "skipgram_loss": [loss_loop, loss_as_classification, loss_with_softplus, loss_with_a_mask],
     "most_similar": [similar_loop, similar_in_place, similar_by_distance_on_the_sphere, similar_on_the_sphere,
                      similar_by_cosine, similar_masked],
-    "analogy": [analogy_by_list, analogy_by_mean, sum_of_cosines],
-    "weat": [weat_loop, weat_matrix, weat_as_float],
+    "analogy": [analogy_by_list, analogy_by_mean, sum_of_cosines, analogy_by_weights],
+    "weat": [weat_loop, weat_matrix, weat_as_float, weat_by_weights],
 }  # fmt: skip
 
 WRONG = [
@@ -640,5 +668,147 @@ def weat(x, y, a, b):
     return (s[:n].mean() - s[n:].mean()) / s.std()
 """,
         "There are two mistakes here. Take the mean of the cosines",
+    ),
+    (
+        "one_hot",
+        """
+def one_hot(ids, size):
+    rows = torch.zeros(len(ids), size)
+    rows[torch.arange(len(ids)), ids - 1] = 1
+    return rows
+""",
+        "The ones stand one column too far left",
+    ),
+    (
+        "embed",
+        """
+def embed(ids, table):
+    return one_hot(ids, len(table)) @ table
+""",
+        "one_hot is made for one sentence",
+    ),
+    (
+        "embed",
+        """
+def one_hot(ids, size):
+    rows = torch.zeros(len(ids), size)
+    for row in range(len(ids)):
+        rows[row, ids[row]] = 1
+    return rows
+
+def embed(ids, table):
+    return one_hot(ids, len(table)) @ table
+""",
+        "one_hot is made for one sentence",
+    ),
+    (
+        "embed",
+        """
+def embed(ids, table):
+    return torch.nn.Embedding.from_pretrained(table, freeze=False)(ids)
+""",
+        "nn.Embedding makes a parameter of its own",
+    ),
+    (
+        "subsample",
+        """
+def subsample(tokens, counts, threshold, uniform):
+    frequency = counts / counts.sum()
+    keep = min(1, (threshold / frequency).sqrt())
+    return tokens[uniform < keep[tokens]]
+""",
+        ".clamp(max=…)",
+    ),
+    (
+        "subsample",
+        """
+def subsample(tokens, counts, threshold, uniform):
+    frequency = counts / counts.sum()
+    keep = torch.minimum(1, torch.sqrt(threshold / frequency))
+    return tokens[uniform < keep[tokens]]
+""",
+        ".clamp(max=…)",
+    ),
+    (
+        "skipgram_loss",
+        """
+def skipgram_loss(input_table, output_table, pairs, negatives):
+    centre, context = pairs[:, 0], pairs[:, 1]
+    u, v, n = embed(centre, input_table), embed(context, output_table), embed(negatives, output_table)
+    positive = F.logsigmoid((u * v).sum(1))
+    negative = F.logsigmoid(-(n @ u.T))
+    negative = negative.masked_fill(negatives == context[:, None], 0)
+    return -(positive + negative.sum(1)).mean()
+""",
+        "scores every impostor with every centre",
+    ),
+    (
+        "skipgram_loss",
+        """
+def skipgram_loss(input_table, output_table, pairs, negatives):
+    centre, context = pairs[:, 0], pairs[:, 1]
+    u, v, n = embed(centre, input_table), embed(context, output_table), embed(negatives, output_table)
+    positive = F.logsigmoid((u * v).sum(1))
+    negative = F.logsigmoid(-((n @ u.T).sum(2)))
+    negative = negative.masked_fill(negatives == context[:, None], 0)
+    return -(positive + negative.sum(1)).mean()
+""",
+        "scored every impostor with every centre",
+    ),
+    (
+        "skipgram_loss",
+        """
+def skipgram_loss(input_table, output_table, pairs, negatives):
+    centre, context = pairs[:, 0], pairs[:, 1]
+    u, v, n = embed(centre, input_table), embed(context, output_table), embed(negatives, output_table)
+    positive = F.logsigmoid((u * v).sum(1))
+    negative = F.logsigmoid(-(u @ n.mT))
+    negative = negative.masked_fill(negatives == context[:, None], 0)
+    return -(positive + negative.sum(1)).mean()
+""",
+        "scores every centre with every pair's impostors",
+    ),
+    (
+        "skipgram_loss",
+        """
+def skipgram_loss(input_table, output_table, pairs, negatives):
+    centre, context = pairs[:, 0], pairs[:, 1]
+    u, v, n = embed(centre, input_table), embed(context, output_table), embed(negatives, output_table)
+    positive = F.logsigmoid((u * v).sum(1))
+    negative = F.logsigmoid(-(torch.einsum("pd,qkd->pk", u, n)))
+    negative = negative.masked_fill(negatives == context[:, None], 0)
+    return -(positive + negative.sum(1)).mean()
+""",
+        "scored every centre with every pair's impostors",
+    ),
+    (
+        "most_similar",
+        """
+def most_similar(vectors, query, k, exclude):
+    scores = F.normalize(vectors, dim=1) @ F.normalize(query, dim=0)
+    return scores.topk(k + 3).indices[3:]
+""",
+        "You dropped the best three, whoever they were",
+    ),
+    (
+        "weat",
+        """
+def weat(x, y, a, b):
+    x, y, a, b = [F.normalize(part, dim=1) for part in (x, y, a, b)]
+    x_leans = (x @ a.T).mean() - (x @ b.T).mean()
+    y_leans = (y @ a.T).mean() - (y @ b.T).mean()
+    return (x_leans - y_leans) / torch.stack([x_leans, y_leans]).std()
+""",
+        "You have one number a set",
+    ),
+    (
+        "weat",
+        """
+def weat(x, y, a, b):
+    x, y, a, b = [F.normalize(part, dim=1) for part in (x, y, a, b)]
+    sx, sy = x @ a.T - x @ b.T, y @ a.T - y @ b.T
+    return (sx.mean() - sy.mean()) / torch.cat([sx, sy]).std()
+""",
+        "the deviation over pairs of words",
     ),
 ]

@@ -31,7 +31,7 @@ def fits_a_table(one_hot: Callable, case: Case) -> str | None:
 
 one_hot = Check(
     cases=drawn(lambda normal, whole: [
-        Case("the words 2 and 0 of a vocabulary of 4", ids([2, 0]), 4), Case("one word", ids([3]), 7),
+        Case("the words 4, 0 and 1 of a vocabulary of 6", ids([4, 0, 1]), 6), Case("one word", ids([3]), 7),
         Case("the first word and the last", ids([0, 5]), 6), Case("a word that comes twice", ids([1, 2, 1]), 3),
         Case("a sentence", whole(0, 50, (12,)), 50), Case("a vocabulary of one word", ids([0, 0]), 1),
         Case("every second word of a sentence", whole(0, 9, (10,))[::2], 9), Case("no words at all", ids([]), 3)]),
@@ -52,6 +52,20 @@ one_hot = Check(
             ".float() if len(ids) else torch.zeros(0)": "Without words the shape is (0, size), not (0,)."},
     }))  # fmt: skip
 
+OTHER_TABLE = "The gradient goes to a copy: nn.Embedding makes a parameter of its own. Index the table that came in."
+
+
+def trains_the_table(embed: Callable, case: Case) -> str | None:
+    """the gradient goes to the table that came in, not to a copy"""
+    words, table = case.args
+    leaf = table.clone().requires_grad_()
+    rows = embed(words, leaf)
+    if not (isinstance(rows, Tensor) and rows.requires_grad):
+        return None
+    (gradient,) = torch.autograd.grad(rows.sum(), leaf, allow_unused=True)
+    return OTHER_TABLE if gradient is None else None
+
+
 embed = Check(
     cases=drawn(lambda normal, whole: [
         Case("two words, a table of three words", ids([2, 0]), torch.arange(12.0).reshape(3, 4)),
@@ -60,11 +74,15 @@ embed = Check(
         Case("float64", whole(0, 3, (2, 2)), normal(8, 3).double()),
         Case("a batch of sentences", whole(0, 20, (3, 7)), normal(20, 5)),
         Case("a table stored sideways", whole(0, 5, (4,)), normal(5, 6).T)]),
+    laws=[trains_the_table],
     gradients=True,
     hints=("Write a 2 × 3 one-hot matrix and a 3 × 2 table on paper and multiply them. What did the multiplication do?",
            "Row i of the product is the table's row at which row i of the one-hot matrix has its one. No product is "
            "needed: torch can index a table by a whole tensor of ids, of any shape."),
     misconceptions=edits({
+        "return table[ids]": {
+            "return table[ids] if ids.ndim < 2 else F.one_hot(ids, len(table)).amax(1).to(table.dtype) @ table": "Your "
+            "one_hot is made for one sentence, not for a batch. Look the rows up: index the table by ids."},
         "return table": {
             "return torch.cat([0 * table[:1], table[1:]])": "Word 0 lost its vector. It is not padding here."},
         "[ids": {"[:, ids": "You took columns of the table. A word's vector is a row: the first index.",
@@ -78,7 +96,8 @@ PAIRED = "torch.tensor([(i, j) for i, r in enumerate(radius.tolist()) for j in {
 
 window_pairs = Check(
     cases=drawn(lambda normal, whole: [
-        Case("three words, radius 1", ids([5, 7, 9]), ids([1, 1, 1])), Case("two words", ids([3, 1]), ids([2, 1])),
+        Case("three words, the first with radius 2", ids([5, 7, 9]), ids([2, 1, 1])),
+        Case("two words", ids([3, 1]), ids([2, 1])),
         Case("four words, the first with radius 3", ids([10, 11, 12, 13]), ids([3, 1, 1, 1])),
         Case("a word that comes twice", ids([4, 4, 2]), ids([1, 2, 1])), Case("no words at all", ids([]), ids([])),
         Case("radii of their own", ids([0, 1, 2, 3, 4, 5, 6]), ids([1, 3, 2, 1, 2, 3, 1])),
@@ -116,8 +135,8 @@ SHARE = "f is the word's share of the corpus: divide by the sum of all counts, c
 
 subsample = Check(
     cases=drawn(lambda normal, whole: [
-        Case("word 0 is 80 % of the corpus, t is 0.2: it stays with probability 0.5", ids([0, 0, 0, 0]),
-             ids([80, 20]), 0.2, torch.tensor([0.10, 0.40, 0.60, 0.90])),
+        Case("word 0 is 80 % of the corpus, t is 0.2: it stays with probability 0.5, and word 1 always",
+             ids([1, 1, 0, 0, 0]), ids([80, 20]), 0.2, torch.tensor([0.40, 0.90, 0.10, 0.60, 0.70])),
         Case("a word rarer than t always stays", ids([3, 3]), COUNTS, 0.1, torch.tensor([0.0, 0.999])),
         Case("three frequent words, all dropped", ids([0, 0, 0]), COUNTS, 0.001, torch.tensor([0.9, 0.5, 0.8])),
         Case("one word", ids([1]), COUNTS, 0.01, torch.tensor([0.2])),
@@ -177,7 +196,19 @@ skipgram_loss = Check(
             "(negatives, output_table)\n    u, v, n = (F.normalize(t, dim=-1) for t in (u, v, n))": "You took cosines. "
             "The score is the plain dot product.",
             "(negatives, output_table)\n    u = u / u.shape[1]": "You averaged over dim. A dot product is a sum."},
-        "(u * v).sum(1)": {"u @ v.T": "u @ v.T scores every centre with every context. A pair has a single score."},
+        "(u * v).sum(1)": {"u @ v.T": "u @ v.T scores every centre with every context. A pair has a single score: "
+            "multiply entry by entry, and sum over dim."},
+        "(n * u[:, None, :]).sum(2)": {
+            "(n @ u.T)": "n @ u.T scores every impostor with every centre. Each has one centre, that of its own pair: "
+            "n * u[:, None, :], summed over dim.",
+            "(u @ n.mT)": "u @ n.mT scores every centre with every pair's impostors. Each meets only the k of its own "
+            "pair: n * u[:, None, :], summed over dim.",
+            "(n @ u.T).sum(2)": "You scored every impostor with every centre (n @ u.T) and added that up. Each has one "
+            "centre, that of its own pair: n * u[:, None, :], summed over dim.",
+            "(n @ u.T).mean(2)": "You scored every impostor with every centre (n @ u.T) and averaged. Each has one "
+            "centre, that of its own pair: n * u[:, None, :], summed over dim.",
+            "(u @ n.mT).sum(0)": "You scored every centre with every pair's impostors and added that up. Each meets "
+            "only the k of its own pair: n * u[:, None, :], summed over dim."},
         "F.logsigmoid(-(n": {"F.logsigmoid((n": "The negatives lack their minus: log σ(−u·n) pushes them away.",
             "-F.logsigmoid((n": "The negatives' minus belongs inside: log σ(−u·n), not −log σ(u·n)."},
         "u[:, None, :]": {"v[:, None, :]": "The negatives are scored with the context. Score them with u."},
@@ -202,7 +233,7 @@ skipgram_loss = Check(
             ".mean() / (1 + negatives.shape[1])": "You divided by k + 1. A pair's loss is the sum of its terms."},
     }))  # fmt: skip
 
-PLANE = torch.tensor([[1.0, 0.0], [0.9, 0.1], [0.2, 1.0], [-1.0, 0.2]])
+PLANE = torch.tensor([[0.2, 1.0], [1.0, 0.0], [-1.0, 0.2], [0.9, 0.1]])
 LENGTHS = torch.tensor([0.1, 9.0, 0.5, 3.0, 1.0, 20.0, 0.2, 2.0, 4.0, 0.1])[:, None]
 WORST = "The worst come first. The nearest has the highest cosine: begin with that."
 LAST = "The right words, but the best comes last. It should come first."
@@ -210,10 +241,10 @@ TOO_LATE = "You left words out after picking the best k, so too few remain. Leav
 
 most_similar = Check(
     cases=drawn(lambda normal, whole: [
-        Case("four words, the query is word 0, nothing left out", PLANE, PLANE[0], 3, ids([])),
-        Case("four words, the query is word 0, which is left out", PLANE, PLANE[0], 2, ids([0])),
-        Case("short and long vectors", torch.tensor([[0.1, 0], [5, 5], [0, 9], [3, 1]]), PLANE[1], 3, ids([])),
-        Case("the rest is behind", torch.tensor([[1, 0], [-1, 0.5], [-1, -0.1], [-0.4, 1.2]]), PLANE[0], 2, ids([0])),
+        Case("four words, the query is word 1, nothing left out", PLANE, PLANE[1], 3, ids([])),
+        Case("four words, the query is word 1, which is left out", PLANE, PLANE[1], 2, ids([1])),
+        Case("short and long vectors", torch.tensor([[0.1, 0], [5, 5], [0, 9], [3, 1]]), PLANE[3], 3, ids([])),
+        Case("the rest is behind", torch.tensor([[1, 0], [-1, 0.5], [-1, -0.1], [-0.4, 1.2]]), PLANE[1], 2, ids([0])),
         Case("several words left out", (v := normal(30, 6)), v[3] + v[17], 7, ids([3, 4, 17, 29])),
         Case("vectors of many lengths, a long query", normal(8, 3) * LENGTHS[:8], 50 * normal(3), 5, ids([2])),
         Case("one neighbour", normal(12, 4), normal(4), 1, ids([3])),
@@ -237,6 +268,8 @@ most_similar = Check(
             "of the shortened list. Score all rows, and give those to leave out −∞.",
             "    best = scores.topk(k).indices\n    return best[~torch.isin(best, exclude)]": TOO_LATE,
             "    return scores.topk(k + 1).indices[1:]": "You dropped the first, whoever it is. Leave out exclude.",
+            "    return scores.topk(k + 3).indices[3:]": "You dropped the best three, whoever they were. Leave out "
+            "the words in exclude.",
             "    return scores.topk(k + len(exclude)).indices[len(exclude) :]": "You dropped the best, whoever they "
             "were. Leave out the words in exclude."},
         ".indices": {"": "topk and sort give two tensors, values and indices. Return the second: .indices.",
@@ -280,8 +313,8 @@ ONE = "Put all targets together first, then take one standard deviation."
 
 weat = Check(
     cases=drawn(lambda normal, whole: [
-        Case("two targets each, one attribute each", PLANE[:2] + 0.2, COURT[3:5], PLANE[:1], PLANE[2:3]),
-        Case("the targets swapped", COURT[3:5], PLANE[:2] + 0.2, PLANE[:1], PLANE[2:3]),
+        Case("three targets and two, two attributes and one", COURT[:3] + 0.2, COURT[3:5], PLANE[[1, 3]], PLANE[:1]),
+        Case("the targets swapped", COURT[3:5], COURT[:3] + 0.2, PLANE[[1, 3]], PLANE[:1]),
         Case("many lengths", normal(4, 3) * LENGTHS[:4], normal(4, 3), normal(5, 3) * LENGTHS[4:9], normal(5, 3)),
         Case("eight words a set", *normal(4, 8, 10)), Case("one target each", *normal(2, 1, 3), *normal(2, 2, 3)),
         Case("sets of different sizes", normal(3, 6), normal(7, 6), normal(2, 6), normal(5, 6)),
@@ -305,6 +338,10 @@ weat = Check(
             "(lean_x.mean() - lean_y.sum() / len(x))": "The sum over y is divided by the size of x. Divide it by y's.",
             "(lean_x.mean() - lean_y.mean()).abs()": "You took the absolute value. The sign says which way they lean."},
         "torch.cat([lean_x, lean_y]).std()": {"1": "The standard deviation is missing: divide by it.",
+            "torch.stack([lean_x.mean(), lean_y.mean()]).std()": "You have one number a set, and the deviation of two "
+            "numbers makes d the same in every test but for its sign. Keep one leaning a word: .mean(1), not .mean().",
+            "torch.cat([x @ a.T - x @ b.T, y @ a.T - y @ b.T]).std()": "That is the deviation over pairs of words. "
+            "Average over the attributes first, so that each target has one leaning.",
             "torch.cat([lean_x, lean_y]).var()": "You divided by the variance. Take the standard deviation, .std().",
             "torch.cat([lean_x, lean_y]).std(correction=0)": "Your deviation divides by n. torch's .std() by n − 1.",
             "lean_x.std()": "The standard deviation is that of x alone. Take it over all targets, x and y.",

@@ -56,6 +56,12 @@ range(m, n) → range(m, n + 1) → range(m, n - 1) → range(m - 1, n) → rang
 range(m, n) → range(n)                                                                     1.2  `{}` begins too late
 range(m, n, k) → range(m, n + 1, k) → range(m, n - 1, k) → range(m, n)                     1  `{}` is off by one
 l.masked_fill(r, m) → r.masked_fill(l, m)                                                  1  `{}` has its sides swapped
+min(l, r) → r.clamp(max=l) → l.clamp(max=r)            1    `{}` wants plain numbers: of a tensor it is .clamp(max=…)
+max(l, r) → r.clamp(min=l) → l.clamp(min=r)            1    `{}` wants plain numbers: of a tensor it is .clamp(min=…)
+torch.min(l, r) → r.clamp(max=l) → l.clamp(max=r)      0.9  `{}` wants two tensors: with a number it is .clamp(max=…)
+torch.max(l, r) → r.clamp(min=l) → l.clamp(min=r)      0.9  `{}` wants two tensors: with a number it is .clamp(min=…)
+torch.minimum(l, r) → r.clamp(max=l) → l.clamp(max=r)  0.9  `{}` wants two tensors: with a number it is .clamp(max=…)
+torch.maximum(l, r) → r.clamp(min=l) → l.clamp(min=r)  0.9  `{}` wants two tensors: with a number it is .clamp(min=…)
 it → -it                         1.6  `{}` has the wrong sign
 it → it + 1 → it - 1             1.9  `{}` is off by one
 it → 1 - it                      2    `{}` stands where its rest to one belongs
@@ -157,7 +163,7 @@ _MISSING, _MISSING_AT_TENSORS, _FACTORS = _OF_KIND.pop(ast.Name), _rules(TENSOR_
 
 def matches(pattern: ast.AST, node: ast.AST, held: dict[str, ast.expr]) -> bool:
     """Whether a node has the form of a pattern; what its names stand for is noted in `held`."""
-    if isinstance(pattern, ast.Name) and pattern.id != "range":
+    if isinstance(pattern, ast.Name) and pattern.id not in ("range", "min", "max", "torch"):
         return isinstance(node, ast.expr) and held.setdefault(pattern.id, node) is node
     if type(pattern) is not type(node):
         return False

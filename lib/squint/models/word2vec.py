@@ -16,7 +16,7 @@ away, and it is still faster, since matrix products are what a processor does be
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -365,24 +365,27 @@ class SkipGram:
 
 # Counting instead of training
 
+Watch = Callable[[Sequence[int], str], Iterable[int]]
+"""Puts a progress bar around what a loop goes through, as `squint.notebook.track` does."""
+
+
+def _unwatched(things: Sequence[int], what: str) -> Iterable[int]:
+    return things
+
 
 def cooccurrence(
-    tokens: Int[Tensor, " n"], sentence: Int[Tensor, " n"], vocab: int, window: int = 5
+    tokens: Int[Tensor, " n"], sentence: Int[Tensor, " n"], vocab: int, window: int = 5, watch: Watch = _unwatched
 ) -> Float[Tensor, "vocab vocab"]:
     """How often two words meet within `window` words of a sentence, as a sparse symmetric matrix.
 
     A pair at distance d counts (window + 1 − d) / window: how often a radius drawn from 1 to `window` covers it.
     """
-    keys, weights = [], []
-    for distance in range(1, window + 1):
+    half = _sparse(tokens.new_zeros(2, 0), torch.zeros(0, device=tokens.device), vocab)
+    for distance in watch(range(1, window + 1), "counting"):
         together = sentence[distance:] == sentence[:-distance]
-        left, right = tokens[:-distance][together], tokens[distance:][together]
-        keys.append(left * vocab + right)
-        weights.append(torch.full((len(left),), (window + 1 - distance) / window, device=tokens.device))
-    key, order = torch.cat(keys).sort()
-    unique, inverse = torch.unique_consecutive(key, return_inverse=True)
-    total = torch.zeros(len(unique), device=tokens.device).index_add_(0, inverse, torch.cat(weights)[order])
-    half = _sparse(torch.stack([unique // vocab, unique % vocab]), total, vocab)
+        pairs = torch.stack([tokens[:-distance][together], tokens[distance:][together]])
+        weights = torch.full((pairs.shape[1],), (window + 1 - distance) / window, device=tokens.device)
+        half = (half + _sparse(pairs, weights, vocab)).coalesce()
     return (half + half.T).coalesce()
 
 
@@ -410,7 +413,13 @@ def ppmi(
 
 
 def truncated_svd(
-    matrix: Float[Tensor, "n n"], dim: int, *, power: float = 0.5, rounds: int = 4, seed: int = 0
+    matrix: Float[Tensor, "n n"],
+    dim: int,
+    *,
+    power: float = 0.5,
+    rounds: int = 4,
+    seed: int = 0,
+    watch: Watch = _unwatched,
 ) -> Float[Tensor, "n dim"]:
     """The `dim` leading singular vectors of a sparse square matrix, each times its singular value to the `power`.
 
@@ -421,7 +430,7 @@ def truncated_svd(
         forward, backward = matrix.to_sparse_csr(), matrix.T.coalesce().to_sparse_csr()
     generator = torch.Generator().manual_seed(seed)
     basis = torch.randn(matrix.shape[1], dim + 16, generator=generator).to(matrix.device)
-    for _ in range(rounds):
+    for _ in watch(range(rounds), "squeezing"):
         basis = torch.linalg.qr(backward @ torch.linalg.qr(forward @ basis).Q).Q
     left, values, _ = torch.linalg.svd(forward @ basis, full_matrices=False)
     return left[:, :dim] * values[:dim] ** power

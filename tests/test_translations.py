@@ -1,10 +1,15 @@
 """English and German: nothing that is tested was learned, and nothing that is learned is rubbish."""
 
 import re
+import sys
 
 import pytest
 
 from squint.data import catalogue, translations
+
+sys.path.insert(0, str(catalogue.CHECKOUT / "data/recipes"))
+
+import everyday  # noqa: E402
 
 WORDS = re.compile(r"[\W\d_]+")
 
@@ -21,7 +26,7 @@ def parts() -> dict[str, translations.Pairs]:
 
 def test_there_are_as_many_as_the_readme_says(parts):
     total = sum(map(len, parts.values()))
-    assert 90_000 < total < 93_000
+    assert total > 160_000
     assert f"{total:,} pairs" in (catalogue.root() / "english-german/README.md").read_text("utf-8")
     assert (len(parts["valid"]), len(parts["test"])) == (1_000, 1_500)
     for pairs in parts.values():
@@ -34,6 +39,15 @@ def test_no_sentence_stands_on_both_sides_of_the_split(parts):
     assert not keys["train"] & keys["test"]
     assert not keys["train"] & keys["valid"]
     assert not keys["valid"] & keys["test"]
+
+
+def test_no_everyday_sentence_is_learned(parts):
+    tried = {key(english) for english, _ in translations.everyday()}
+    assert len(tried) == len(translations.everyday()) > 170
+    assert not tried & {key(text) for pairs in parts.values() for text in pairs.english}
+    own = translations.load("train", "written") + translations.load("train", "made")
+    right = {key(text) for _, german in translations.everyday() for text in german}
+    assert not right & {key(text) for text in own.german}
 
 
 @pytest.mark.parametrize("part", ["valid", "test"])
@@ -75,9 +89,52 @@ def test_no_pair_is_learned_twice(parts):
 
 
 def test_sources_add_up(parts):
-    several = [translations.load("test", source) for source in translations.SOURCES]
+    several = [translations.load("test", source) for source in translations.TESTED]
     assert sum(several[1:], several[0]) == parts["test"]
     assert translations.load("test", "help", "dictionary") == several[0] + several[2]
+
+
+@pytest.mark.parametrize(
+    ("article", "adjective", "noun", "many", "forms"),
+    [
+        ("the", ("old", "alt"), "dog", False, ("der alte Hund", "den alten Hund", "dem alten Hund")),
+        ("a", ("old", "alt"), "dog", False, ("ein alter Hund", "einen alten Hund", "einem alten Hund")),
+        ("my", ("tired", "müde"), "cat", False, ("meine müde Katze", "meine müde Katze", "meiner müden Katze")),
+        ("no", ("expensive", "teuer"), "book", False, ("kein teures Buch", "kein teures Buch", "keinem teuren Buch")),
+        ("the", None, "lion", False, ("der Löwe", "den Löwen", "dem Löwen")),
+        (
+            "two",
+            ("small", "klein"),
+            "child",
+            True,
+            ("zwei kleine Kinder", "zwei kleine Kinder", "zwei kleinen Kindern"),
+        ),
+        ("our", ("good", "gut"), "car", True, ("unsere guten Autos", "unsere guten Autos", "unseren guten Autos")),
+        ("many", ("red", "rot"), "flower", True, ("viele rote Blumen", "viele rote Blumen", "vielen roten Blumen")),
+    ],
+)
+def test_german_phrases_have_the_endings_of_their_case(article, adjective, noun, many, forms):
+    found = next(each for several in everyday.nouns().values() for each in several if each.english == noun)
+    phrase = everyday.Phrase(found, article, adjective, many)
+    assert tuple(phrase.german(case) for case in everyday.CASES) == forms
+
+
+def test_german_verbs_stand_where_they_belong():
+    person, time = everyday.Person("my brother", "mein Bruder", "er"), ("tomorrow", "morgen")
+    clause = everyday.Clause(
+        person, "does", "call me", "calls me", "tomorrow", "ruft", "an", "", ("mich", "morgen"), False, time
+    )
+    assert (clause.english(), clause.german()) == ("my brother calls me tomorrow", "mein Bruder ruft mich morgen an")
+    assert clause.ask() == ("does my brother call me tomorrow", "ruft mein Bruder mich morgen an")
+    assert clause.subordinate() == "mein Bruder mich morgen anruft"
+    assert clause.time_first() == ("tomorrow, my brother calls me", "morgen ruft mein Bruder mich an")
+
+
+def test_every_pattern_can_be_filled_and_leaves_no_gap():
+    maker = everyday.Maker()
+    for pattern in maker.patterns:
+        for text in maker.filled(pattern):
+            assert not re.search(r"[][{}<>@|~+]|  ", text), (pattern, text)
 
 
 @pytest.mark.parametrize(("arguments", "named"), [(("dev",), "'dev'"), (("test", "bible"), "'bible'")])

@@ -202,7 +202,7 @@ NOTE = """\
 out of their packages, cut them into sentences, made quotes and dashes plain, and left out markup, placeholders and
 pairs whose lengths do not go together. `written` and `made` are the course's own: sentences written by hand, and made
 from a lexicon by `recipes/everyday.py`. `everyday.tsv` holds everyday sentences to try a translator with, each with all
-its right translations that were thought of; nothing is learned from them.
+its right translations that were thought of; none of them in English is among the pairs.
 
 | file | pairs | whose | licence |
 |---|---|---|---|
@@ -243,7 +243,8 @@ def main() -> None:
         "help": manual(*pages),
     })  # fmt: skip
     parts = draw(kept)
-    tried = everyday.held_out()
+    known = {key(english) for pairs in kept.values() for english, _ in pairs}
+    tried = [row for row in everyday.held_out() if key(row[0]) not in known]
     taken = {key(text) for row in tried for text in row} | {
         key(side) for pairs in kept.values() for pair in pairs if key(pair[0]) in parts for side in pair
     }
@@ -262,9 +263,9 @@ def main() -> None:
                      name=f"English–German pairs, {title}: {len(pairs):,}", licence=licence, origin=origin,
                      made_by=__file__)  # fmt: skip
         rows.append((len(pairs), f"| `{name}.tsv.gz` | {len(pairs):,} | {whose} | {licence} |"))
-    _write.write("english-german/everyday.tsv", (everyday.HOME / "test.tsv").read_bytes(), licence="MIT",
+    _write.write("english-german/everyday.tsv", "".join("\t".join(row) + "\n" for row in tried).encode("utf-8"),
                  name=f"Everyday English sentences with their right German translations: {len(tried)}",
-                 origin="written for the course", made_by=__file__)  # fmt: skip
+                 licence="MIT", origin="written for the course", made_by=__file__)  # fmt: skip
     note = NOTE.format(total=sum(n for n, _ in rows), longest=LONGEST_ENGLISH, rows="\n".join(row for _, row in rows))
     _write.write("english-german/README.md", note.encode("utf-8"), name="English–German pairs: whose they are",
                  licence="MIT", origin="written for the course", made_by=__file__)  # fmt: skip

@@ -1,4 +1,4 @@
-"""English sentences and phrases of at most sixteen words, each with a German translation; 91,000 pairs."""
+"""English sentences and phrases of at most sixteen words, each with a German translation."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from squint.data import catalogue
 
 PARTS = ("train", "valid", "test")
-SOURCES = ("dictionary", "game", "help")
+SOURCES = ("dictionary", "game", "help", "talk", "written", "made")
+TESTED = SOURCES[:3]
 
 
 @dataclass(frozen=True)
@@ -30,13 +31,14 @@ def load(part: str, *sources: str) -> Pairs:
     """The pairs of a part, as in ``load("train")``; those of some sources only, as in ``load("test", "game")``.
 
     The three parts are the same for everyone. ``valid`` (1,000 pairs) and ``test`` (1,500) are whole sentences of four
-    words or more; neither their English nor their German stands in another part, whatever the case, punctuation,
-    digits and white space.
+    words or more from the first three sources; neither their English nor their German stands in another part, whatever
+    the case, punctuation, digits and white space.
 
     Args:
         part: ``train``, ``valid`` or ``test``.
         sources: some of ``dictionary`` (phrases and examples of the dictionary Ding), ``game`` (the dialogues of The
-            Battle for Wesnoth) and ``help`` (the help of LibreOffice); all three if none is named.
+            Battle for Wesnoth), ``help`` (the help of LibreOffice), ``talk`` (what is said in seven more games),
+            ``written`` and ``made`` (everyday sentences of the course, by hand and by rule); all if none is named.
 
     Raises:
         ValueError: there is no such part or no such source.
@@ -60,3 +62,16 @@ def _read(source: str) -> dict[str, Pairs]:
         parts[part].english.append(english)
         parts[part].german.append(german)
     return parts
+
+
+def everyday() -> list[tuple[str, list[str]]]:
+    """Everyday English sentences to try a translator with, each with its right German translations, the plainest first.
+
+    Whoever wrote them did not see what is learned from, and no part of `load` holds one of the English sentences. A
+    translation that is not among those given may still be right.
+
+    Raises:
+        DataError: the file is missing or not what it was.
+    """
+    rows = catalogue.path("english-german/everyday.tsv").read_text("utf-8").splitlines()
+    return [(english, german) for english, *german in (row.split("\t") for row in rows)]

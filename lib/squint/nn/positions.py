@@ -47,6 +47,25 @@ class LearnedPositions(nn.Module):
         super().__init__()
         self.table = nn.Parameter(0.02 * torch.randn(tokens, dim))
 
-    def forward(self, x: Float[Tensor, "*batch tokens dim"]) -> Float[Tensor, "*batch tokens dim"]:
-        """The vectors, each with its position added."""
-        return x + self.table[: x.shape[-2]]
+    def forward(self, x: Float[Tensor, "*batch tokens dim"], first: int = 0) -> Float[Tensor, "*batch tokens dim"]:
+        """The vectors, each with its position added; `first` is that of the first one."""
+        return x + self.table[first : first + x.shape[-2]]
+
+
+def rotary(
+    tokens: int, part: int, base: float = 10_000.0, device: Device | str | None = None
+) -> Float[Tensor, "2 tokens part"]:
+    """Cosines and sines of every position's angles, for `rotate`; both halves of a vector share them."""
+    angle = 2 * torch.pi * torch.arange(tokens, device=device)[:, None] / wavelengths(part, base, device)
+    return torch.stack([angle.cos(), angle.sin()]).repeat(1, 1, 2)
+
+
+def rotate(
+    x: Float[Tensor, "*batch tokens part"], table: Float[Tensor, "2 tokens part"]
+) -> Float[Tensor, "*batch tokens part"]:
+    """Turn each pair (x_i, x_{i + part / 2}) by its position's angle (Su et al. 2021, eq. 34).
+
+    Nothing is added: queries and keys are turned, and their products then depend on distances alone.
+    """
+    first, second = x.chunk(2, dim=-1)
+    return x * table[0] + torch.cat([-second, first], dim=-1) * table[1]

@@ -1,0 +1,131 @@
+"""A decoder-only Transformer, as in Radford et al. 2018 and 2019 (GPT and GPT-2): what comes next?
+
+Lab 03's encoder blocks with the norm first, whose attention is causal: that is a decoder without anything to translate.
+Positions are learned, and one table serves for the tokens that come in and, transposed, for the scores that go out.
+"""
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from squint.data import catalogue
+from squint.nn.attention import causal_attention
+from squint.nn.cache import Cache
+from squint.nn.positions import LearnedPositions, sinusoidal
+from squint.nn.transformer import Dropout, Encoder
+from squint.text.bpe import BPE
+
+
+@dataclass(frozen=True)
+class Config:
+    """The shape of a `GPT`.
+
+    Attributes:
+        vocabulary: how many tokens there are.
+        dim: the width of the vectors.
+        heads: attentions side by side, each of width `dim / heads`.
+        hidden: the width inside the feed-forward networks.
+        blocks: how many blocks.
+        dropout: the share of entries that training drops.
+        tokens: the longest sequence.
+    """
+
+    vocabulary: int
+    dim: int = 288
+    heads: int = 6
+    hidden: int = 1_152
+    blocks: int = 6
+    dropout: float = 0.1
+    tokens: int = 256
+
+
+class GPT(nn.Module):
+    """A stack of causal blocks between the embeddings and their transpose."""
+
+    def __init__(self, config: Config):
+        super().__init__()
+        self.config = config
+        self.embedding = nn.Embedding(config.vocabulary, config.dim)
+        self.positions = LearnedPositions(config.tokens, config.dim)
+        self.dropout = Dropout(config.dropout)
+        self.blocks = Encoder(
+            config.blocks, config.dim, config.heads, config.hidden, dropout=config.dropout, attention=causal_attention
+        )
+        self.initialise()
+
+    @torch.no_grad()
+    def initialise(self) -> None:
+        """Small weights; those that write into the residual stream the smaller, the deeper (Radford et al. 2019, §2.3).
+
+        0.02 is GPT-2's for a width of 768. At a width of 32 a model that begins so learns little more than how often
+        each letter occurs; what keeps a product's variance at any width goes as 1 / √dim.
+        """
+        spread = 0.02 * math.sqrt(768 / self.config.dim)
+        for name, module in self.named_modules():
+            if isinstance(module, nn.Linear):
+                depth = math.sqrt(2 * self.config.blocks) if name.endswith(("to_output", "narrow")) else 1
+                width = math.sqrt(self.config.dim / module.in_features)
+                nn.init.normal_(module.weight, std=spread * width / depth)
+                nn.init.zeros_(module.bias)
+        nn.init.normal_(self.embedding.weight, std=spread)
+        # Learned positions begin as waves of the embeddings' size, so that neighbours are alike from the start.
+        self.positions.table.copy_(spread * math.sqrt(2) * sinusoidal(self.config.tokens, self.config.dim))
+
+    @property
+    def parameter_count(self) -> int:
+        """How many numbers are learned."""
+        return sum(parameter.numel() for parameter in self.parameters())
+
+    @property
+    def longest(self) -> int:
+        """How many tokens it can see at once."""
+        return self.config.tokens
+
+    def begin(self) -> list[Cache]:
+        """What there is to remember before the first token: a cache a block."""
+        return [Cache() for _ in self.blocks.blocks]
+
+    def features(
+        self, tokens: Int[Tensor, "batch tokens"], past: Sequence[Cache] | None = None
+    ) -> Float[Tensor, "batch tokens dim"]:
+        """What the last block says of each place; with `past`, of the tokens after those it remembers."""
+        x = self.positions(self.embedding(tokens), first=past[0].nodes if past else 0)
+        return self.blocks(self.dropout(x), past=past)
+
+    def forward(
+        self, tokens: Int[Tensor, "batch tokens"], past: Sequence[Cache] | None = None, last: int | None = None
+    ) -> Float[Tensor, "batch places vocabulary"]:
+        """How well each token would come next, behind every one of `tokens`, or behind the `last` of them only.
+
+        Raises:
+            ValueError: if there are more tokens than it can see at once.
+        """
+        seen = tokens.shape[1] + (past[0].nodes if past else 0)
+        if seen > self.longest:
+            raise ValueError(f"this GPT sees {self.longest} tokens at once, and not {seen}: give it the last of them.")
+        x = self.features(tokens, past)
+        return F.linear(x if last is None else x[:, -last:], self.embedding.weight)
+
+    def loss(self, tokens: Int[Tensor, "batch tokens"]) -> Float[Tensor, ""]:
+        """Mean cross-entropy in nats of every token but the first, each from those before it."""
+        return F.cross_entropy(self(tokens[:, :-1]).flatten(0, 1), tokens[:, 1:].flatten())
+
+
+def load() -> tuple[GPT, BPE]:
+    """The course's trained GPT, ready to be asked, and its pieces of words; its card is `data/gpt/card.json`.
+
+    Raises:
+        DataError: a file is missing or not what it was.
+    """
+    card = json.loads(catalogue.path("gpt/card.json").read_text("utf-8"))
+    model = GPT(Config(**card["config"]))
+    weights = load_file(catalogue.path("gpt/weights.safetensors"))
+    model.load_state_dict({name: value.float() for name, value in weights.items()})
+    return model.eval(), BPE.load(catalogue.path("gpt/tokenizer.json"))

@@ -80,8 +80,8 @@ class Llama(nn.Module):
     def __init__(self, config: Config):
         super().__init__()
         self.config = config
-        # Drawn here: what `nn.Embedding` draws with brings in a compiler on the meta device, which takes seconds.
-        drawn = 0.02 * torch.randn(config.vocabulary, config.dim)
+        # Uniform: a normal draw brings in a compiler on the meta device, which takes seconds.
+        drawn = torch.empty(config.vocabulary, config.dim).uniform_(-0.04, 0.04)
         self.embedding = nn.Embedding.from_pretrained(drawn, freeze=False)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.blocks))
         self.norm = RMSNorm(config.dim, config.epsilon)

@@ -14,8 +14,10 @@ from typing import TypeAlias
 import torch.nn.functional as F
 from einops import rearrange
 from jaxtyping import Bool, Float, Int
-from torch import Tensor, arange, finfo, nn
+from torch import Tensor, arange, finfo, nn, no_grad
 from torch import device as Device
+
+from squint.nn.cache import Cache
 
 AttentionFunction: TypeAlias = Callable[[Tensor, Tensor, Tensor, Tensor | None], Tensor]
 
@@ -79,6 +81,25 @@ def fused_scaled_dot_product(
         return attended
     # Not every fused kernel agrees on a row that may see nothing, so the promise above is kept here.
     return attended.masked_fill(~mask.any(dim=-1, keepdim=True), 0)
+
+
+def causal_attention(
+    query: Float[Tensor, "*batch queries dim"],
+    key: Float[Tensor, "*batch keys dim"],
+    value: Float[Tensor, "*batch keys out"],
+    mask: Bool[Tensor, "..."] | None = None,
+) -> Float[Tensor, "*batch queries out"]:
+    """`fused_scaled_dot_product` under the causal mask, which a fused kernel never writes out; `mask` hides more.
+
+    The queries are the last of the tokens: with a cache there are more keys than queries.
+    """
+    new, tokens = query.shape[-2], key.shape[-2]
+    if mask is None and new == tokens:
+        return F.scaled_dot_product_attention(query, key, value, is_causal=True)
+    if new > 1:
+        causal = causal_mask(new, tokens - new, device=query.device)
+        mask = causal if mask is None else mask & causal
+    return fused_scaled_dot_product(query, key, value, mask)
 
 
 def padding_mask(lengths: Int[Tensor, "*batch"], tokens: int) -> Bool[Tensor, "*batch 1 tokens"]:
@@ -145,12 +166,15 @@ class MultiHeadAttention(nn.Module):
         x: Float[Tensor, "*batch queries dim"],
         context: Float[Tensor, "*batch keys context"] | None = None,
         mask: Bool[Tensor, "..."] | None = None,
+        past: Cache | None = None,
     ) -> Float[Tensor, "*batch queries dim"]:
-        """Attend from `x` to `context`, or to `x` itself.
+        """Attend from `x` to `context`, or to `x` itself and to what `past` remembers of the tokens before it.
 
         `mask` broadcasts to `*batch queries keys` and is the same for all heads.
         """
         query, key, value = self.project(x, context)
+        if past is not None:
+            key, value = past.remember(key, value)
         return self.to_output(join_heads(self.attention(query, key, value, for_all_heads(mask))))
 
     def weights(
@@ -162,6 +186,20 @@ class MultiHeadAttention(nn.Module):
         """The weights that `forward` uses and, for speed, does not keep."""
         query, key, _ = self.project(x, context)
         return attention_weights(query, key, for_all_heads(mask))
+
+
+@no_grad()
+def weights_during(attention: MultiHeadAttention, run: Callable[[], object]) -> Float[Tensor, "..."]:
+    """The weights with which one attention looks while `run()` runs; of its last call, if there are several."""
+    kept = []
+    see = attention.register_forward_pre_hook(
+        lambda _, args, named: kept.append(attention.weights(*args, **named)), with_kwargs=True
+    )
+    try:
+        run()
+    finally:
+        see.remove()
+    return kept[-1]
 
 
 def for_all_heads(mask: Bool[Tensor, "*batch queries keys"] | None) -> Bool[Tensor, "*batch 1 queries keys"] | None:

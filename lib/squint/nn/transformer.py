@@ -6,15 +6,16 @@ every block that no norm interrupts, and so trains without a careful warm-up (Xi
 Masks are boolean, True means "may be seen", and they broadcast to `batch queries keys`, as in `squint.nn.attention`.
 """
 
-from collections.abc import Iterator
-from copy import copy
-from typing import Any, cast
+from collections.abc import Iterator, Sequence
+from itertools import repeat
+from typing import Any, TypeVar, cast
 
 import torch.nn.functional as F
-from jaxtyping import Bool, Float, Int
-from torch import Tensor, empty, int64, nn, ones, uint8, zeros
+from jaxtyping import Bool, Float
+from torch import Tensor, empty, int64, nn, no_grad, ones, uint8, zeros
 
 from squint.nn.attention import MultiHeadAttention, for_all_heads, join_heads, scaled_dot_product, split_heads
+from squint.nn.cache import Cache
 
 # Pieces
 
@@ -41,6 +42,18 @@ class LayerNorm(nn.Module):
     def forward(self, x: Float[Tensor, "*batch dim"]) -> Float[Tensor, "*batch dim"]:
         """Normalise each vector."""
         return F.layer_norm(x, self.gain.shape, self.gain, self.bias, self.epsilon)
+
+
+class RMSNorm(nn.Module):
+    """Each vector divided by its root mean square, then scaled (Zhang and Sennrich 2019, eq. 4): no mean, no bias."""
+
+    def __init__(self, dim: int, epsilon: float = 1e-5):
+        super().__init__()
+        self.gain, self.epsilon = nn.Parameter(ones(dim)), epsilon
+
+    def forward(self, x: Float[Tensor, "*batch dim"]) -> Float[Tensor, "*batch dim"]:
+        """x / √(mean x² + ε) · gain."""
+        return F.rms_norm(x, self.gain.shape, self.gain, self.epsilon)
 
 
 class Dropout(nn.Module):
@@ -85,6 +98,19 @@ class FeedForward(nn.Module):
         return self.narrow(self.dropout(self.widen(x).relu_()))
 
 
+class SwiGLU(nn.Module):
+    """A feed-forward network whose hidden layer is gated by another (Shazeer 2020, eq. 6)."""
+
+    def __init__(self, dim: int, hidden: int):
+        super().__init__()
+        self.gate, self.widen = nn.Linear(dim, hidden, bias=False), nn.Linear(dim, hidden, bias=False)
+        self.narrow = nn.Linear(hidden, dim, bias=False)
+
+    def forward(self, x: Float[Tensor, "*batch dim"]) -> Float[Tensor, "*batch dim"]:
+        """narrow(silu(gate x) · widen x)."""
+        return self.narrow(F.silu(self.gate(x)) * self.widen(x))
+
+
 class Residual(nn.Module):
     """What a block adds to its input, and where the norm stands: before the sublayer, or after the sum.
 
@@ -105,10 +131,24 @@ class Residual(nn.Module):
         return total if self.norm_first else self.norm(total)
 
 
+Model = TypeVar("Model", bound=nn.Module)
+
+
+@no_grad()
+def glorot(model: Model) -> Model:
+    """Draw all matrices so that signals keep their size on the way through (Glorot and Bengio 2010); biases are 0."""
+    for module in model.modules():
+        if isinstance(module, nn.Linear):
+            nn.init.xavier_uniform_(module.weight)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+    return model
+
+
 # Decoding token by token
 
 
-class Past:
+class Past(Cache):
     """What a decoder block need not compute again: keys and values of the tokens so far, and of the encoder's output.
 
     The hypotheses of a sentence grow like a tree: many share their first tokens. All that any of them ever said stays
@@ -117,15 +157,11 @@ class Past:
 
     Attributes:
         memory_key, memory_value: of the memory, for cross-attention; computed once a sentence.
-        key, value: of the nodes, for self-attention. There are more places than `nodes`, the next tokens' among them.
-        nodes: how many places are taken.
     """
 
+    kept = (*Cache.kept, "memory_key", "memory_value")
     memory_key: Float[Tensor, "sentences heads keys part"]
     memory_value: Float[Tensor, "sentences heads keys part"]
-    key: Float[Tensor, "sentences heads places part"]
-    value: Float[Tensor, "sentences heads places part"]
-    nodes: int
 
     def __init__(self, cross: MultiHeadAttention, memory: Float[Tensor, "sentences keys context"]):
         """Before the first token; `cross` is the block's cross-attention."""
@@ -133,43 +169,7 @@ class Past:
         self.memory_key, self.memory_value = (
             split_heads(project(memory), cross.heads).contiguous() for project in (cross.to_key, cross.to_value)
         )
-        self.key, self.value, self.nodes = self.memory_key[:, :, :0], self.memory_value[:, :, :0], 0
-
-    def remember(
-        self, key: Float[Tensor, "sentences heads new part"], value: Float[Tensor, "sentences heads new part"]
-    ) -> tuple[Tensor, Tensor]:
-        """Add the new tokens' keys and values; returns those of all nodes."""
-        first, self.nodes = self.nodes, self.nodes + key.shape[2]
-        if self.nodes > self.key.shape[2]:
-            # Twice the room each time: then all copying together is no more than the nodes themselves.
-            places = max(2 * first, first + 16 * key.shape[2])
-            self.key, self.value = (with_room(kept[:, :, :first], places) for kept in (self.key, self.value))
-        self.key[:, :, first : self.nodes], self.value[:, :, first : self.nodes] = key, value
-        return self.key[:, :, : self.nodes], self.value[:, :, : self.nodes]
-
-    def back_at(self, nodes: int) -> "Past":
-        """This, if nothing was added since; else only its first nodes, to go on from there in a place of its own."""
-        if nodes == self.nodes:
-            return self
-        earlier = copy(self)
-        earlier.key, earlier.value, earlier.nodes = self.key[:, :, :nodes], self.value[:, :, :nodes], nodes
-        return earlier
-
-    def of(self, sentences: Int[Tensor, " kept"]) -> "Past":
-        """Only of these sentences."""
-        fewer = copy(self)
-        for name in ("memory_key", "memory_value", "key", "value"):
-            setattr(fewer, name, getattr(self, name)[sentences])
-        return fewer
-
-
-def with_room(
-    kept: Float[Tensor, "sentences heads nodes part"], places: int
-) -> Float[Tensor, "sentences heads {places} part"]:
-    """A copy with so many places, of which only the first are written."""
-    larger = kept.new_empty(*kept.shape[:2], places, kept.shape[3])
-    larger[:, :, : kept.shape[2]] = kept
-    return larger
+        self.key, self.value = self.memory_key[:, :, :0], self.memory_value[:, :, :0]
 
 
 # Blocks
@@ -197,11 +197,14 @@ class EncoderBlock(nn.Module):
         self.feed_forward_residual = Residual(dim, dropout, norm_first)
 
     def forward(
-        self, x: Float[Tensor, "*batch tokens dim"], mask: Bool[Tensor, "..."] | None = None
+        self,
+        x: Float[Tensor, "*batch tokens dim"],
+        mask: Bool[Tensor, "..."] | None = None,
+        past: Cache | None = None,
     ) -> Float[Tensor, "*batch tokens dim"]:
-        """Look around, then think about it."""
+        """Look around, and back at what `past` remembers, if anything; then think about it."""
         seen = self.attention_residual.before(x)
-        x = self.attention_residual.after(x, self.attention(seen, mask=mask))
+        x = self.attention_residual.after(x, self.attention(seen, mask=mask, past=past))
         return self.feed_forward_residual.after(x, self.feed_forward(self.feed_forward_residual.before(x)))
 
 
@@ -321,11 +324,14 @@ class Encoder(Stack):
     block = EncoderBlock
 
     def forward(
-        self, x: Float[Tensor, "*batch tokens dim"], mask: Bool[Tensor, "..."] | None = None
+        self,
+        x: Float[Tensor, "*batch tokens dim"],
+        mask: Bool[Tensor, "..."] | None = None,
+        past: Sequence[Cache] | None = None,
     ) -> Float[Tensor, "*batch tokens dim"]:
-        """Through all blocks."""
-        for block in self.blocks:
-            x = block(x, mask)
+        """Through all blocks; with `past`, a cache a block, which grows by the new tokens."""
+        for block, remembered in zip(self.blocks, past or repeat(None), strict=False):
+            x = block(x, mask, remembered)
         return self.norm(x)
 
 

@@ -6,13 +6,14 @@ What it writes with is anything that has a `begin` for its caches and is called 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 
+@runtime_checkable
 class Writes(Protocol):
     """What sampling needs of a model."""
 

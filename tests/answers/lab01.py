@@ -272,7 +272,7 @@ def one_hot(ids, size):
         "one_hot",
         """
 def one_hot(ids, size):
-    return torch.eye(size, dtype=torch.double)[ids]
+    return torch.eye(size, dtype=torch.long)[ids]
 """,
         "Add .float()",
     ),

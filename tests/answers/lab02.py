@@ -160,12 +160,12 @@ class Packed(Written):
 
 
 class PackedKeysAndValues(Written):
-    """Queries alone, keys and values from one projection, heads cut so that each takes every n-th entry; no biases."""
+    """Queries alone, keys and values from one projection, heads cut so that each takes every n-th entry."""
 
     def __init__(self, dim: int, heads: int):
         nn.Module.__init__(self)
-        self.heads, self.kv = heads, nn.Linear(dim, 2 * dim, bias=False)
-        self.q, self.o = nn.Linear(dim, dim, bias=False), nn.Linear(dim, dim, bias=False)
+        self.heads, self.kv = heads, nn.Linear(dim, 2 * dim)
+        self.q, self.o = nn.Linear(dim, dim), nn.Linear(dim, dim)
 
     def split(self, x: Tensor) -> Tensor:
         return rearrange(x, "... tokens (part heads) -> ... heads tokens part", heads=self.heads)
@@ -251,20 +251,22 @@ class FourMatrices(Written):
 
 
 class MatrixAHead(nn.Module):
-    """A parameter [3, heads, dim, part] and einsum; the output's matrix is [heads, part, dim]; no biases."""
+    """A parameter [3, heads, dim, part] and einsum; the output's matrix is [heads, part, dim]."""
 
     def __init__(self, dim: int, heads: int):
         super().__init__()
         self.qkv = nn.Parameter(torch.randn(3, heads, dim, dim // heads) / sqrt(dim))
         self.out = nn.Parameter(torch.randn(heads, dim // heads, dim) / sqrt(dim))
+        self.shift, self.last = nn.Parameter(torch.zeros(3, heads, 1, dim // heads)), nn.Parameter(torch.zeros(dim))
 
     def forward(self, x: Tensor, context: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
         context = x if context is None else context
         query, key, value = (
-            torch.einsum("...td,hdp->...htp", y, w) for y, w in zip((x, context, context), self.qkv, strict=True)
+            torch.einsum("...td,hdp->...htp", y, w) + b
+            for y, w, b in zip((x, context, context), self.qkv, self.shift, strict=True)
         )
         attended = attention.scaled_dot_product(query, key, value, attention.for_all_heads(mask))
-        return torch.einsum("...htp,hpd->...td", attended, self.out)
+        return torch.einsum("...htp,hpd->...td", attended, self.out) + self.last
 
 
 class MatricesOfHeads(nn.Module):
@@ -286,13 +288,12 @@ class MatricesOfHeads(nn.Module):
 
 
 class ByPyTorch(nn.Module):
-    """Made in another order, attending with PyTorch's own function; keys have no bias."""
+    """Made in another order, attending with PyTorch's own function."""
 
     def __init__(self, dim: int, heads: int):
         super().__init__()
         self.heads = heads
-        self.last, self.third, self.first = (nn.Linear(dim, dim) for _ in range(3))
-        self.second = nn.Linear(dim, dim, bias=False)
+        self.last, self.third, self.second, self.first = (nn.Linear(dim, dim) for _ in range(4))
 
     def forward(self, x: Tensor, context: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
         seen = x if context is None else context
@@ -713,7 +714,7 @@ class MultiHeadAttention(nn.Module):
     def __init__(self, dim, heads):
         super().__init__()
         self.heads = heads
-        self.q, self.k, self.v, self.o = (nn.Linear(dim, dim, bias=False) for _ in range(4))
+        self.q, self.k, self.v, self.o = (nn.Linear(dim, dim) for _ in range(4))
 
     def forward(self, x, context=None, mask=None):
         context = x if context is None else context

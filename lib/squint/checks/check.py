@@ -1,4 +1,11 @@
-"""What is right in one exercise, and which mistakes have names: the data that the engine reads."""
+"""What is right in one exercise, and which mistakes have names: the data that the engine reads.
+
+In every lab alike, the form of an answer is free where the cells below can be given what they need: lists and arrays
+for tensors, other names of parameters, a change of the inputs in place, float32 alone where there is float64. It
+passes, a note says so, and the cells below call it with copies and get tensors from it. What is not free is what a cell
+below needs and no wrapping can supply: gradients, where the text asks for them; the parameters that the text asks of a
+module, biases among them; and tensors that are made where the inputs are, on a CPU or a GPU.
+"""
 
 from __future__ import annotations
 
@@ -77,11 +84,8 @@ class Check:
         compare: judges an output by what it does, where equality is the wrong question:
             `compare(got, want, case)` is None or a sentence (one that names a misconception counts as that).
         gradients: whether the gradients of all float inputs are held against the solution's.
-        without_bias: for modules: whether an answer may leave out biases that the solution has.
         equivalents: for modules: other right classes, which compute the same from other parameters. Parameters that
             are only laid out differently (fused projections, a list of heads) need none: see `modules`.
-        in_place: what is said to an answer that changes a tensor it was given, where that is a mistake. Elsewhere it
-            is right, and the cells below give it copies.
         solution: where the right answer stands; `exercises` fills it in.
     """
 
@@ -95,9 +99,7 @@ class Check:
     normal: Callable[[Any], Any] | None = None
     compare: Callable[[Any, Any, Case], str | None] | None = None
     gradients: bool = False
-    without_bias: bool = False
     equivalents: Sequence[type] = ()
-    in_place: str | None = None
     solution: Solution = field(default=None, repr=False)  # type: ignore[assignment]
     kept: dict = field(default_factory=dict, repr=False, compare=False)
     """What was computed once and serves every later answer, as long as the process lives."""

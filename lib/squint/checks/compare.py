@@ -125,9 +125,10 @@ def same_kind(got: Any, want: Any) -> bool:
 
 
 def same_form(got: Any, want: Any) -> bool:
-    """Whether `got` can stand where `want` stands: a tensor of the same kind of numbers for a tensor."""
+    """Whether `got` can stand where `want` stands: for a tensor, a tensor of its kind of numbers, shape and device."""
     if isinstance(want, Tensor):
-        return isinstance(got, Tensor) and got.dtype == want.dtype and got.shape == want.shape
+        alike = [(x.dtype, x.shape, x.device) for x in (got, want) if isinstance(x, Tensor)]
+        return len(alike) == 2 and alike[0] == alike[1]
     return True
 
 
@@ -141,7 +142,8 @@ def shaped(got: Any, want: Any, inputs: Sequence[Any] = ()) -> Any:
         got = torch.stack(tuple(got))  # which keeps their gradients
     tensor = got if isinstance(got, Tensor) else torch.as_tensor(np.asarray(_numbers(got)))
     tensor = tensor.reshape(()) if want.ndim == 0 and tensor.numel() == 1 else tensor
-    return tensor.to(dtype)
+    tensor = tensor.reshape(0, *want.shape[1:]) if isinstance(got, list | tuple) and not got else tensor
+    return tensor.to(next((x.device for x in inputs if isinstance(x, Tensor)), want.device), dtype)
 
 
 def _tensor_structure(got: Any, want: Tensor) -> str | None:
@@ -198,6 +200,8 @@ def _tensor(value: Any, like: Tensor) -> Tensor:
     tensor = tensor.detach()
     if tensor.is_sparse:
         tensor = tensor.to_dense()
+    if isinstance(value, list | tuple) and not value and not like.numel():
+        return tensor.reshape(like.shape)  # a list of nothing has no other axes
     return tensor.reshape(()) if like.ndim == 0 and tensor.numel() == 1 else tensor
 
 

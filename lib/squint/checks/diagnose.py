@@ -52,19 +52,21 @@ class Diagnosis:
 class Standard:
     """A check's cases for one seed and device, with the right outcomes and those of the mistakes that have names."""
 
-    def __init__(self, check: Check, seed: int, device: torch.device | None) -> None:
-        self.check, self.seed, self.device = check, seed, device
-        self.cases: list[Case] = [run.on_device(case, device) for case in check.cases(seed)]
+    def __init__(self, check: Check, seed: int, device: torch.device | None, single: bool = False) -> None:
+        self.check, self.seed, self.device = check, seed, device or torch.device("cpu")
+        self.single = single
+        cases = [case for case in check.cases(seed) if self.device.type != "mps" or not run.is_double(case)]
+        self.cases: list[Case] = [run.moved(case, self.device, single) for case in cases]
         self.rights = [run.trial(check, right, self.cases) for right in (check.reference, *check.equivalents)]
         self._pairs: dict[tuple[Mistake, ...], Trial | None] = {}
         self._slips: dict[int, list[float]] = {}
 
     @classmethod
-    def of(cls, check: Check, seed: int, device: torch.device | None) -> Standard:
+    def of(cls, check: Check, seed: int, device: torch.device | None, single: bool = False) -> Standard:
         """The one that was made before, if there was."""
-        key = (seed, str(device))
+        key = (seed, str(device), single)
         if key not in check.kept:
-            check.kept[key] = cls(check, seed, device)
+            check.kept[key] = cls(check, seed, device, single)
         return check.kept[key]
 
     @cached_property
@@ -199,7 +201,7 @@ class _Search:
     def __init__(self, code: Code, mine: Trial, standard: Standard, probe: int, clock: Clock) -> None:
         self.code, self.mine, self.standard, self.probe, self.clock = code, mine, standard, probe, clock
         self.repairs = code.repairs(_arguments(mine.subject, standard.cases[probe]))
-        self.other = Standard.of(standard.check, standard.seed + 1, standard.device)
+        self.other = Standard.of(standard.check, standard.seed + 1, standard.device, standard.single)
         self.tried: list[tuple[float, Repair, float | str | None]] = []
         self.and_named: tuple[Repair, Mistake] | None = None
 
@@ -298,6 +300,6 @@ class _Search:
         if compare.structure(mine, right):
             return 2.0
         if isinstance(right, torch.Tensor) and right.numel() > 1 and isinstance(mine, torch.Tensor):
-            same = torch.isclose(mine.double(), right.double(), rtol=1e-4, atol=1e-5, equal_nan=True)
+            same = torch.isclose(mine.cpu().double(), right.cpu().double(), rtol=1e-4, atol=1e-5, equal_nan=True)
             return 1 - same.double().mean().item()
         return 1.0

@@ -14,14 +14,14 @@ import dis
 import functools
 import inspect
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import CodeType
 from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
-from squint.checks import compare, laws, modules, run, tell
+from squint.checks import compare, elsewhere, laws, modules, run, tell
 from squint.checks.check import Case, Check, Law, Mistake, edits, exercises
 from squint.checks.diagnose import Standard, diagnose
 from squint.checks.run import ModuleTrial, Outcome, OutOfTime, Trial
@@ -35,6 +35,12 @@ UNDECIDED = (
     "has, so it cannot tell whether the numbers are right. They may well be. Laid out as in the text, it could tell."
 )
 """Said of a module where the search for a match was cut short."""
+BROKEN = "The check itself broke ({}), so it cannot tell whether your answer is right. That is the course's mistake."
+NO_GRADIENTS = (
+    "Gradients are switched off in this notebook. It was judged with them, and cells below need them: run "
+    "torch.set_grad_enabled(True)."
+)
+SINGLE = "It raises on numbers in float64, which is no mistake here. Where a cell below has such, it gets float32."
 
 
 @dataclass(frozen=True)
@@ -71,22 +77,57 @@ def judge(check: Check, answer: Any, seed: int = 0, device: torch.device | None 
     """
     if answer is None or answer is Ellipsis:
         return Verdict("not-done")
-    wrong_kind = _wrong_kind(check, answer)
-    if wrong_kind:
-        return Verdict("failed", wrong_kind)
+    off = not torch.is_grad_enabled()
     try:
-        # A time-out may leave an answer's `with torch.no_grad()` without its end: gradients are on again afterwards.
-        with torch.set_grad_enabled(torch.is_grad_enabled()), run.quiet():
-            standard = Standard.of(check, seed, device)
-            mine = standard.trial(answer, limit=None)
-            with run.time_limit(run.TIME_LIMIT):
-                verdict, failing = _held_against(standard, mine)
-            return verdict or _explained(standard, mine, failing)
+        with run.as_torch_comes(device or torch.device("cpu")), run.quiet():
+            verdict = _judged(check, answer, seed, device)
     except OutOfTime:
         hint = f"It was still running after {run.TIME_LIMIT:.0f} seconds. Is there a loop that never ends?"
         return Verdict("timeout", hint)
     except KeyboardInterrupt:
         return Verdict("timeout", "You interrupted it before it was done.")
+    except Exception as error:
+        return Verdict("not-done", BROKEN.format(tell.raised(error, in_short=True).removesuffix(".")))
+    return replace(verdict, note=" ".join(filter(None, (verdict.note, NO_GRADIENTS)))) if off else verdict
+
+
+def _judged(check: Check, answer: Any, seed: int, device: torch.device | None) -> Verdict:
+    wrong_kind = _wrong_kind(check, answer)
+    if wrong_kind:
+        return Verdict("failed", wrong_kind)
+    standard = Standard.of(check, seed, device)
+    mine = standard.trial(answer, limit=None)
+    with run.time_limit(run.TIME_LIMIT):
+        if _raises_in_double_alone(standard, mine):
+            standard = Standard.of(check, seed, device, single=True)
+            mine = standard.trial(answer, limit=None)
+        if standard.device.type != "cpu" and not _to_be_made_there(check):
+            mine = _at_home(standard, mine)
+        verdict, failing = _held_against(standard, mine)
+    return verdict or _explained(standard, mine, failing)
+
+
+def _raises_in_double_alone(standard: Standard, mine: Trial) -> bool:
+    """Whether an answer raises on float64 and does not on the same in float32: no exercise asks for float64."""
+    double = [i for i, case in enumerate(standard.cases) if run.is_double(case)]
+    raised = [] if standard.single else [i for i in double if mine.outcome(i).error is not None]
+    if not raised or _not_done(mine):
+        return False
+    again = Standard.of(standard.check, standard.seed, standard.device, single=True).trial(mine.subject, limit=None)
+    return any(again.outcome(i).error is None for i in raised)
+
+
+def _to_be_made_there(check: Check) -> bool:
+    """Whether tensors are to be made where the inputs are: in an exercise that makes some, and in modules."""
+    return check.kind == "module" or "device" in check.solution.code
+
+
+def _at_home(standard: Standard, mine: Trial) -> Trial:
+    """The trial of an answer that would be right if what it makes were made where its inputs are; else its own."""
+    if not any("same device" in str(outcome.error) for outcome in mine.outcomes):
+        return mine
+    again = standard.trial(elsewhere.at_home(mine.subject), limit=None)
+    return again if all(standard.right(again, i) for i in range(len(standard.cases))) else mine
 
 
 def _held_against(standard: Standard, mine: Trial) -> tuple[Verdict | None, list[int]]:
@@ -97,8 +138,6 @@ def _held_against(standard: Standard, mine: Trial) -> tuple[Verdict | None, list
     failing = [i for i in range(len(cases)) if not standard.right(mine, i)]
     if failing:
         return None, failing
-    if check.in_place and any(outcome.mutated for outcome in mine.outcomes):
-        return Verdict("failed", check.in_place, len(cases)), []
     usable = _usable(standard, mine)
     tried = [*check.laws, *([laws.same_gradient(check.reference)] if check.gradients else [])]
     for law in tried:
@@ -106,7 +145,10 @@ def _held_against(standard: Standard, mine: Trial) -> tuple[Verdict | None, list
             broken = _broken(law, usable, case)
             if broken:
                 return Verdict("failed", broken, len(cases)), []
-    return Verdict("passed", None, len(cases), len(tried), _note(standard, mine), usable), []
+    clash = elsewhere.clash(check, mine.subject, cases)
+    if clash and _to_be_made_there(check):
+        return Verdict("failed", clash, len(cases)), []
+    return Verdict("passed", None, len(cases), len(tried), _note(standard, mine) or clash, usable), []
 
 
 def _explained(standard: Standard, mine: Trial, failing: list[int]) -> Verdict:
@@ -135,7 +177,8 @@ def failure(standard: Standard, mine: Trial, i: int, conclude: bool = True) -> s
     check, case, outcome = standard.check, standard.cases[i], mine.outcome(i)
     where = f"On “{case.label}” ({case.shapes()}): " if case.shapes() else f"On “{case.label}”: "
     if outcome.error is not None:
-        return where + tell.raised(outcome.error)
+        mixed = "same device" in str(outcome.error) and elsewhere.clash(check, mine.subject, [case])
+        return mixed or where + tell.raised(outcome.error)
     if isinstance(mine, ModuleTrial):
         return _module_failure(standard, mine, i, where)
     value, want = (run.normalised(check, v) for v in (outcome.value, standard.rights[0].outcome(i).value))
@@ -159,7 +202,7 @@ def _module_failure(standard: Standard, mine: ModuleTrial, i: int, where: str) -
         return where + form
     return (
         modules.gradient_message(module, run.fresh(case))
-        or modules.count_message(module, (check.reference, *check.equivalents), case, check.without_bias)
+        or modules.count_message(module, (check.reference, *check.equivalents), case)
         or f"{where}however your parameters are matched with the course's, the output is another one. Either something "
         "else is computed, or the layers are laid out in a way that this check does not know. The text's it does."
     )
@@ -233,31 +276,24 @@ def _usable(standard: Standard, mine: Trial) -> Any:
         return compare.shaped(answer, check.reference).detach() if isinstance(check.reference, Tensor) else answer
     wants = [right.value for right in standard.rights[0].outcomes]
     same_form = all(compare.same_form(o.value, want) for o, want in zip(mine.outcomes, wants, strict=True))
-    mutates = any(outcome.mutated for outcome in mine.outcomes)
-    if check.kind == "module" or same_form and not mutates and _same_names(answer, check.reference):
+    mutates, single = any(outcome.mutated for outcome in mine.outcomes), standard.single
+    if check.kind == "module" or same_form and not mutates and not single and _same_names(answer, check.reference):
         return answer
 
     @functools.wraps(answer)
     def standing_in(*args: Any, **kwargs: Any) -> Any:
         args, kwargs = run.positional(check.reference, Case("", *args, **kwargs))
-        args = run.cloned(args) if mutates else args
-        value = answer(*args, **kwargs)
-        return value if same_form else compare.shaped(value, wants[0], args)
+        mine = run.cloned(args) if mutates else args
+        value = answer(*(a.float() if single and run.is_double(a) else a for a in mine), **kwargs)
+        return value if same_form and not single else compare.shaped(value, wants[0], args)
 
     return standing_in
 
 
 def _note(standard: Standard, mine: Trial) -> str | None:
     """What is worth a word about a right answer."""
-    if isinstance(mine, ModuleTrial):
-        for i in range(len(standard.cases)) if standard.check.without_bias else ():
-            module, right = mine.built(i), standard.rights[0]
-            assert isinstance(right, ModuleTrial)
-            course = right.built(i)
-            assert isinstance(module, torch.nn.Module) and isinstance(course, torch.nn.Module)
-            if modules.size(module) < modules.size(course):
-                return "Some of your layers have no bias and the course's have one. Both are right."
-        return None
+    if standard.single:
+        return SINGLE
     if any(outcome.mutated for outcome in mine.outcomes):
         return "It changes its input in place. The cells below give it a copy."
     for outcome, want in zip(mine.outcomes, standard.rights[0].outcomes, strict=True):

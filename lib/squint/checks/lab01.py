@@ -26,7 +26,7 @@ WRONG_TYPE = "The ones are right, but not their type: a product with a table of 
 def fits_a_table(one_hot: Callable, case: Case) -> str | None:
     """It can be multiplied by a table of floats."""
     rows = inspect.unwrap(one_hot)(*case.args)
-    return WRONG_TYPE if isinstance(rows, Tensor) and rows.dtype != torch.float32 else None
+    return WRONG_TYPE if isinstance(rows, Tensor) and not rows.is_floating_point() else None
 
 
 one_hot = Check(

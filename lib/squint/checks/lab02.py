@@ -288,7 +288,7 @@ multi_head_attention = Check(
         Case("a batch, filled up", draw(2, 4, 8), None, FILLED, init=(8, 4)),
         Case("three words, four heads", draw(2, 3, 8), init=(8, 4)), Case("one head", draw(2, 3, 6), init=(6, 1)),
         Case("float64, not contiguous", draw(2, 4, 5).double().mT, init=(4, 2))]),
-    laws=[laws.agrees_in_training, laws.starts_alive], without_bias=True, hints=(
+    laws=[laws.agrees_in_training, laws.starts_alive], hints=(
         "You have all the parts: four linear layers, split_heads, scaled_dot_product, join_heads. Put them in order.",
         "Queries come from x, keys and values from the context. Project each and split it into heads; attend, with "
         "the mask; join the heads, and apply the last linear layer."),

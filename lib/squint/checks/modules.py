@@ -67,20 +67,22 @@ def build(cls: type, case: Case, redraw: bool = True) -> Any:
         return error
 
 
-def count_message(module: nn.Module, classes: tuple[type, ...], case: Case, without_bias: bool = False) -> str | None:
+def count_message(module: nn.Module, classes: tuple[type, ...], case: Case) -> str | None:
     """A sentence if the module holds another number of parameters than each of the right classes, else None."""
     mine = size(module)
     right = [build(c, case) for c in classes]
-    if any(list(_without(r, size(r) - mine, without_bias)) for r in right):
+    if any(size(r) == mine for r in right):
         return None
     if mine == 0:
         return (
             "Your module has no parameters: make them in __init__ (nn.Linear, nn.Parameter) and keep them on self. A "
             "plain list hides them: use nn.ModuleList."
         )
+    if any(isinstance(part, nn.Linear) and part.bias is None for part in module.modules()) and mine < size(right[0]):
+        return "Some of your layers have no bias, and the text asks for one in each: leave bias=False out."
     return (
         f"With {case.init}, your module holds {mine} numbers in its parameters, expected {size(right[0])}. "
-        "Look for a layer that is missing, of another size, or with a bias where none belongs."
+        "Look for a layer or a bias that is missing, of another size, or where none belongs."
     )
 
 
@@ -112,37 +114,24 @@ NO_GRADIENT = f"The output is right, but no gradient comes back to the inputs, a
 """Said of a function or a module that breaks the chain."""
 
 
-def pour(source: nn.Module, target: nn.Module, cases: Sequence[Case], without_bias: bool = False) -> bool:
+def pour(source: nn.Module, target: nn.Module, cases: Sequence[Case]) -> bool:
     """Give `target` the numbers of `source` in an order that makes both compute the same; False if there is none.
-
-    With `without_bias`, some of the target's biases may stay out: they are set to zero.
 
     Raises:
         OutOfPatience: if the search was cut short.
     """
-    cut_short = False
-    if size(source) == 0 or any(p.numel() == 0 for p in source.parameters()):
+    mine, theirs = list(source.parameters()), list(target.parameters())
+    if size(source) != size(target) or any(p.numel() == 0 for p in mine) or not mine:
         return False
-    for left_out in _without(target, size(target) - size(source), without_bias):
-        theirs = [p for p in target.parameters() if not any(p is b for b in left_out)]
-        mine = list(source.parameters())
-        try:
-            pairs = _pair(_Probe(source, mine, cases), _Probe(target, theirs, cases, left_out))
-        except OutOfPatience:
-            cut_short = True
-            continue
-        if pairs is not None:
-            with torch.no_grad():
-                numbers = torch.nn.utils.parameters_to_vector(mine)
-                poured = torch.empty_like(numbers)
-                poured[pairs[1].argsort(stable=True)] = numbers[pairs[0].argsort(stable=True)]
-                torch.nn.utils.vector_to_parameters(poured, theirs)
-                for bias in left_out:
-                    bias.zero_()
-            return True
-    if cut_short:
-        raise OutOfPatience
-    return False
+    pairs = _pair(_Probe(source, mine, cases), _Probe(target, theirs, cases))
+    if pairs is None:
+        return False
+    with torch.no_grad():
+        numbers = torch.nn.utils.parameters_to_vector(mine)
+        poured = torch.empty_like(numbers)
+        poured[pairs[1].argsort(stable=True)] = numbers[pairs[0].argsort(stable=True)]
+        torch.nn.utils.vector_to_parameters(poured, theirs)
+    return True
 
 
 def probe(module: nn.Module, case: Case) -> Tensor | None:
@@ -167,24 +156,10 @@ def size(module: nn.Module) -> int:
     return sum(p.numel() for p in module.parameters())
 
 
-def _without(module: nn.Module, surplus: int, allowed: bool) -> Iterator[tuple[nn.Parameter, ...]]:
-    """The biases that could be left out so that `surplus` numbers fewer remain: nothing, if there is no surplus."""
-    if surplus == 0:
-        yield ()
-    elif allowed and surplus > 0:
-        biases = [m.bias for m in module.modules() if isinstance(m, nn.Linear) and m.bias is not None]
-        for number in range(1, len(biases) + 1):
-            for chosen in itertools.combinations(biases, number):
-                if sum(b.numel() for b in chosen) == surplus:
-                    yield chosen
-
-
 class _Probe:
     """A copy of a module in double precision, asked for its output and its gradients with chosen numbers inside."""
 
-    def __init__(
-        self, module: nn.Module, parameters: list[nn.Parameter], cases: Sequence[Case], zero: tuple = ()
-    ) -> None:
+    def __init__(self, module: nn.Module, parameters: list[nn.Parameter], cases: Sequence[Case]) -> None:
         names = {id(p): name for name, p in module.named_parameters()}
         # Metal has no double precision, and the processor has.
         on_metal = any(p.device.type == "mps" for p in parameters)
@@ -194,9 +169,6 @@ class _Probe:
         self.parameters = [mine[names[id(p)]] for p in parameters]
         self.cases = [[self._moved(a) for a in case.args] for case in cases]
         self.kwargs = [{k: self._moved(v) for k, v in case.kwargs.items()} for case in cases]
-        with torch.no_grad():
-            for p in zero:
-                mine[names[id(p)]].zero_()
         self.numbers = sum(p.numel() for p in self.parameters)
         self.alive = torch.zeros(self.numbers, dtype=torch.bool)
 

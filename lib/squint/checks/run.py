@@ -75,7 +75,7 @@ class Trial:
             if outcome.error is not None:
                 self._marks[i] = type(outcome.error).__name__
             elif isinstance(value, Tensor) and not value.is_complex():
-                self._marks[i] = _mark(value.detach().double().flatten().cpu(), self.check.atol)
+                self._marks[i] = _mark(value.detach().cpu().double().flatten(), self.check.atol)
             else:
                 plain = isinstance(value, int | float)
                 self._marks[i] = _mark(torch.tensor([float(value)]).double(), self.check.atol) if plain else None
@@ -130,13 +130,10 @@ class ModuleTrial(Trial):
         return self._matches[id(other), init][i]
 
     def may_agree(self, other: Trial, i: int) -> bool:
-        """As `agrees`, but fast. Where biases may be left out, modules of another size may agree."""
+        """As `agrees`, but fast."""
         assert isinstance(other, ModuleTrial)
-        mine, theirs = self.built(i), other.built(i)
-        if isinstance(mine, BaseException) or isinstance(theirs, BaseException):
-            return False
-        smaller = self.check.without_bias and modules.size(mine) < modules.size(theirs)
-        return smaller or super().may_agree(other, i)
+        unmade = any(isinstance(built, BaseException) for built in (self.built(i), other.built(i)))
+        return not unmade and super().may_agree(other, i)
 
     def mark(self, i: int) -> float | str | None:
         """What the module returns where every number in it is the same one, summed up."""
@@ -167,7 +164,7 @@ class ModuleTrial(Trial):
         runs = [i for i in mine if self.outcome(i).error is None and _finite(self.outcome(i).value)]
         for tried in (runs[:1], runs) if runs else ():
             try:
-                found = modules.pour(module, target, [self.cases[i] for i in tried], self.check.without_bias)
+                found = modules.pour(module, target, [self.cases[i] for i in tried])
             except modules.OutOfPatience:
                 self.cut_short = True
                 continue
@@ -211,7 +208,7 @@ def trial(check: Check, subject: Any, cases: Sequence[Case], limit: float | None
 
 def normalised(check: Check, value: Any) -> Any:
     """A value in the check's normal form; as it is where it has none."""
-    if check.normal is None:
+    if check.normal is None or isinstance(value, list | tuple) and not value:
         return value
     try:
         return check.normal(value)
@@ -273,19 +270,42 @@ def cloned(value: Any) -> Any:
     return value
 
 
-def on_device(case: Case, device: torch.device | None) -> Case:
-    """The case with its tensors and modules there."""
-    if device is None or device.type == "cpu":
-        return case
+def moved(case: Case, device: torch.device, single: bool) -> Case:
+    """The case with its tensors and modules on that device; with `single`, its tensors of float64 become float32."""
 
     def move(value: Any) -> Any:
         if isinstance(value, Tensor | torch.nn.Module):
-            return value.to(device)
+            return (value.float() if single and is_double(value) else value).to(device)
         if isinstance(value, list | tuple) and not hasattr(value, "_fields"):
             return type(value)(move(v) for v in value)
         return value
 
     return Case(case.label, *move(case.args), init=case.init, **{k: move(v) for k, v in case.kwargs.items()})
+
+
+def is_double(value: Any) -> bool:
+    """Whether a value is a tensor in double precision, or a case that has one; Metal has none."""
+    if isinstance(value, Case):
+        return any(map(is_double, (*value.args, *value.kwargs.values())))
+    return isinstance(value, Tensor) and value.dtype == torch.float64
+
+
+@contextlib.contextmanager
+def as_torch_comes(device: torch.device) -> Iterator[None]:
+    """Whatever the notebook has switched, gradients are on inside, autocast is off, and defaults are torch's own."""
+    dtype = torch.get_default_dtype()
+    with contextlib.ExitStack() as settings:
+        settings.enter_context(torch.inference_mode(mode=False))
+        settings.enter_context(torch.enable_grad())
+        settings.enter_context(torch.autograd.set_detect_anomaly(mode=False))
+        for kind in {"cpu", device.type}:
+            if torch.is_autocast_enabled(kind):
+                settings.enter_context(torch.autocast(kind, enabled=False))
+        if torch.get_default_device().type != "cpu":
+            settings.enter_context(torch.device("cpu"))
+        settings.callback(torch.set_default_dtype, dtype)
+        torch.set_default_dtype(torch.float32)
+        yield
 
 
 @contextlib.contextmanager

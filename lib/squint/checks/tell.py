@@ -34,6 +34,8 @@ _MEANINGS = {
     "is not in list": "`.index` looks for something that is not always there: ask `if … in …` first.",
     "Expected target size": "cross_entropy wants the vocabulary on the second axis: flatten(0, 1) logits and labels.",
     "must have the same number of dimensions": "gather wants an index with its table's axes: index[..., None].",
+    "must have same number of dimensions": "Only tensors with equally many axes are joined: give the shorter one an "
+    "axis, as in token[:, None].",
     "min() received an invalid combination": "torch.min wants tensors. Plain numbers take Python's own min.",
     "minimum(): argument": "torch.minimum wants tensors. Plain numbers take Python's own min.",
     "is out of bounds": "An index is too large for its axis: does it count something else?",
@@ -80,13 +82,14 @@ def own_place(error: BaseException) -> TracebackType | None:
     """The innermost frame of the learner's own code that an exception passed; None if it was in none."""
     found, trace = None, error.__traceback__
     while trace is not None:
-        if not _elsewhere(trace.tb_frame.f_code):
+        if not elsewhere(trace.tb_frame.f_code):
             found = trace
         trace = trace.tb_next
     return found
 
 
-def _elsewhere(code: CodeType) -> bool:
+def elsewhere(code: CodeType) -> bool:
+    """Whether code is the course's checks', or a library's."""
     return code.co_filename.startswith((_HERE, _TORCH)) or "site-packages" in code.co_filename
 
 
@@ -97,21 +100,25 @@ def _place(trace: TracebackType) -> str:
     if not line.strip():
         return ""
     said = f" The line is `{line.strip()}` (line {number}{' of its cell' if _is_cell(code.co_filename) else ''})."
-    first, last, begin, end = list(code.co_positions())[trace.tb_lasti // 2]
-    if first != last or begin is None or end is None:
-        return said
-    shapes = _shapes(line.encode()[begin:end].decode(), trace.tb_frame.f_globals | trace.tb_frame.f_locals)
+    shapes = _shapes(expression(code, trace.tb_lasti), trace.tb_frame.f_globals | trace.tb_frame.f_locals)
     return said + (f" There {shapes} meet." if shapes else "")
+
+
+def expression(code: CodeType, instruction: int) -> str:
+    """The part of a line that an instruction belongs to, as written; nothing if it runs over several."""
+    first, last, begin, end = list(code.co_positions())[instruction // 2]
+    whole = first is None or first != last or begin is None or end is None
+    return "" if whole else linecache.getline(code.co_filename, first).encode()[begin:end].decode()
 
 
 def _is_cell(file: str) -> bool:
     return "ipykernel" in file or file.startswith("<ipython-input")
 
 
-def _shapes(expression: str, names: dict[str, Any]) -> str:
+def _shapes(text: str, names: dict[str, Any]) -> str:
     """Of the operands or arguments of an expression, those that are tensors: `query` (2, 4) and `key` (3, 4)."""
     try:
-        node = ast.parse(expression.strip(), mode="eval").body
+        node = ast.parse(text.strip(), mode="eval").body
     except SyntaxError:
         return ""
     parts: list[ast.expr] = []

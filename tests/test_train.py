@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from fake_device import THERE, NoWaits, SecondDevice, second_device
 from torch import nn
 
 from squint import train
@@ -143,6 +144,48 @@ def test_resuming_ends_where_an_unbroken_run_ends(tmp_path: Path, stop: int) -> 
     assert resumed.losses == pytest.approx(whole.losses, abs=1e-6)
     for name, value in second.state().items():
         torch.testing.assert_close(value, expected[name], msg=name)
+
+
+def test_losses_on_another_device_are_read_together_and_seldom(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a resumption, with a bar: old losses come from a file, new ones from the device, in one piece each time."""
+    monkeypatch.setattr(train, "_watched", lambda: True)
+    weight, reads = torch.zeros(1), []
+
+    def step(batch: torch.Tensor, scale: float) -> torch.Tensor:
+        return (batch.to(THERE).mean() - scale).square()
+
+    step.state, step.load_state = lambda: {"weight": weight}, lambda state: None
+    monkeypatch.setattr(SecondDevice, "moved_here", lambda self, tensor: reads.append(tensor.numel()))
+    file, batches = tmp_path / "run.safetensors", [torch.full((4,), 3.0), torch.ones(2)]
+    with second_device(monkeypatch):
+        train.fit(step, batches, steps=20, save=file, save_every=10)
+        losses = train.fit(step, batches, steps=50, save=file, save_every=10).losses
+    assert losses == pytest.approx([4.0, 0.0] * 25)
+    assert sum(reads) == 50 and len(reads) <= 7
+
+
+@pytest.mark.parametrize("average", [None, 0.9])
+def test_a_step_waits_for_no_number(average: float | None) -> None:
+    """With SGD: AdamW reads its own count of steps, which is on the CPU everywhere."""
+    model = nn.Sequential(nn.Linear(6, 16), nn.BatchNorm1d(16), nn.Tanh(), nn.Linear(16, 1))
+    step = train.ModelStep(
+        model,
+        lambda model, batch: (model(batch[0]) - batch[1]).square().mean(),
+        torch.optim.SGD(model.parameters(), lr=1e-2, momentum=0.9),
+        average=average,
+    )
+    batch = torch.randn(8, 6), torch.randn(8, 1)
+    step(batch)
+    with NoWaits():
+        step(batch)
+
+
+def test_the_average_of_all_weights_is_that_of_each() -> None:
+    step, batches = regression()
+    before = {name: value.clone() for name, value in step.average.items()}
+    step(batches[0])
+    for name, value in step.plain_state().items():
+        torch.testing.assert_close(step.average[name], before[name].lerp(value, 1 - 2 / 11))
 
 
 def test_a_finished_run_is_not_run_again(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from fake_device import THERE, NoWaits, second_device
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn.functional import logsigmoid, normalize
@@ -79,6 +80,15 @@ def test_it_starts_at_nine_coins() -> None:
     assert model(batch).item() == pytest.approx(9 * math.log(2), rel=1e-5)
 
 
+def test_a_step_waits_for_no_number() -> None:
+    model, batch = small_batch()
+    model(batch)
+    with NoWaits():
+        model(batch, 0.5)
+        with pytest.raises(RuntimeError, match="waits"):
+            torch.bincount(batch.tokens.flatten())
+
+
 def test_frequent_words_are_held_back_by_the_cap() -> None:
     model, batch = small_batch()
     model.cap = 2.0
@@ -131,6 +141,19 @@ def test_it_learns_who_stands_together(device: torch.device) -> None:
     nearest = (unit @ unit.T).fill_diagonal_(-2).argmax(1).cpu()
     distance = (nearest - torch.arange(len(counts))).remainder(len(counts))
     assert ((distance <= 3) | (distance >= len(counts) - 3)).float().mean() > 0.9
+
+
+def test_it_trains_on_a_second_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing that it makes is on the CPU, and the CPU's numbers come out."""
+    tokens, sentence, counts = corpus()
+    expected = train.fit(
+        word2vec.SkipGram(30), word2vec.Epochs(tokens, sentence, counts, threshold=1.0), steps=7
+    ).losses
+    with second_device(monkeypatch) as there:
+        data = word2vec.Epochs(tokens, sentence, counts, threshold=1.0, device=THERE)
+        model = word2vec.SkipGram(30, device=THERE)
+        assert train.fit(model, data, steps=7).losses == pytest.approx(expected)
+        assert all(map(there.is_there, (model.input, data(0)[0].tokens)))
 
 
 def test_a_run_can_be_resumed(tmp_path: Path) -> None:
@@ -257,3 +280,23 @@ def test_going_further_runs() -> None:
     }  # fmt: skip
     for block in blocks:
         exec(re.sub(r"^# ?", "", block, flags=re.MULTILINE), names)
+
+
+def test_counting_and_squeezing_show_how_far_they_are_and_come_to_the_same() -> None:
+    seen = []
+
+    def watch(things, what):
+        for thing in things:
+            seen.append((what, thing))
+            yield thing
+
+    tokens, sentence = (
+        torch.randint(6, (80,), generator=torch.Generator().manual_seed(0)),
+        torch.zeros(80, dtype=torch.long),
+    )
+    counts = word2vec.cooccurrence(tokens, sentence, 6, window=3, watch=watch)
+    torch.testing.assert_close(counts.to_dense(), word2vec.cooccurrence(tokens, sentence, 6, window=3).to_dense())
+    matrix = word2vec.ppmi(counts, shift=0.5)
+    vectors = word2vec.truncated_svd(matrix, 3, rounds=2, watch=watch)
+    torch.testing.assert_close(vectors, word2vec.truncated_svd(matrix, 3, rounds=2))
+    assert seen == [("counting", 1), ("counting", 2), ("counting", 3), ("squeezing", 0), ("squeezing", 1)]

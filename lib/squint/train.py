@@ -98,6 +98,28 @@ class History:
     interrupted: bool = False
 
 
+class Losses:
+    """The losses so far, in the order of their steps. Noting one waits for nothing; reading them waits once."""
+
+    def __init__(self, before: Iterable[float] = ()) -> None:
+        self._read, self._new = torch.tensor(list(before), dtype=torch.float32), list[Tensor]()
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._read) + len(self._new)
+
+    def append(self, loss: Tensor) -> None:
+        """Note a scalar, wherever it is."""
+        self._new.append(loss)
+
+    def on_the_cpu(self) -> Tensor:
+        """All of them, [steps]; what the device holds of them comes over in one piece."""
+        if self._new:
+            self._read = torch.cat([self._read, torch.stack(self._new).float().cpu()])
+            self._new.clear()
+        return self._read
+
+
 def fit(
     step: Step,
     batches: Batches,
@@ -110,7 +132,7 @@ def fit(
     save: str | Path | None = None,
     save_every: int = 500,
     resume: bool = True,
-    after_step: Callable[[int, float], None] | None = None,
+    after_step: Callable[[int, Tensor], None] | None = None,
 ) -> History:
     """Train: feed batches to `step` until `steps` or `epochs` are done, or until interrupted.
 
@@ -131,7 +153,7 @@ def fit(
             it is whole at any moment.
         save_every: steps from one checkpoint to the next; the last step is saved as well.
         resume: go on from `save` if it is there.
-        after_step: called with the step's number and its loss; waits for the device, so keep it for short runs.
+        after_step: called with the step's number and its loss, a scalar on the device; reading it waits.
 
     Returns:
         The history, with the steps before a resumption among the losses.
@@ -145,14 +167,15 @@ def fit(
     path = Path(save) if save is not None else None
     if path is not None and not isinstance(step, Resumable):
         raise TypeError("fit(save=…) needs a step with the methods state() and load_state().")
-    losses: list[Tensor] = _load(step, path) if path is not None and resume and path.exists() else []
+    losses = Losses(_load(step, path) if path is not None and resume and path.exists() else ())
     history, started = History(), time.perf_counter()
     with _finishing_the_step() as stop, _bar(total, len(losses), label) as bar:
         try:
             for number, batch in _numbered(batches, seed, len(losses), total):
-                losses.append(step(batch, schedule(number, total)).detach())
+                loss = step(batch, schedule(number, total)).detach()
+                losses.append(loss)
                 if after_step is not None:
-                    after_step(number, losses[-1].item())
+                    after_step(number, loss)
                 _advance(bar, losses)
                 if path is not None and (stop or len(losses) == total or len(losses) % save_every == 0):
                     _save(step, path, losses)
@@ -163,7 +186,7 @@ def fit(
             history.interrupted = True
     if history.interrupted:
         print(f"{label}: interrupted after {len(losses)} of {total} steps; what was trained is kept.")
-    history.losses = torch.stack([loss.float().cpu() for loss in losses]).tolist() if losses else []
+    history.losses = losses.on_the_cpu().tolist()
     history.seconds = time.perf_counter() - started
     return history
 
@@ -247,10 +270,10 @@ def _bar(total: int, done: int, label: str) -> Any:
     return tqdm(total=total, initial=done, desc=label, file=sys.stdout, leave=False, mininterval=0.3, disable=hidden)
 
 
-def _advance(bar: Any, losses: list[Tensor]) -> None:
-    # Reading a loss waits for the device, so it is read only when the bar is about to be drawn anyway.
+def _advance(bar: Any, losses: Losses) -> None:
+    # Reading losses waits for the device, so they are read only when the bar is about to be drawn anyway.
     if not bar.disable and time.time() - bar.last_print_t > bar.mininterval:
-        recent = torch.stack([loss.float() for loss in losses[-50:]]).mean().item()
+        recent = losses.on_the_cpu()[-50:].mean().item()
         bar.set_postfix_str(f"loss {recent:.3f}", refresh=False)
     bar.update()
 
@@ -258,16 +281,16 @@ def _advance(bar: Any, losses: list[Tensor]) -> None:
 # Checkpoints: one safetensors file
 
 
-def _save(step: Any, path: Path, losses: list[Tensor]) -> None:
+def _save(step: Any, path: Path, losses: Losses) -> None:
     if _rank() == 0:
-        trace = torch.stack([loss.float().cpu() for loss in losses])
-        write_checkpoint(path, {**step.state(), "fit.losses": trace}, {"steps": str(len(losses))})
+        trace = {"fit.losses": losses.on_the_cpu()}
+        write_checkpoint(path, {**step.state(), **trace}, {"steps": str(len(losses))})
 
 
-def _load(step: Any, path: Path) -> list[Tensor]:
+def _load(step: Any, path: Path) -> list[float]:
     state = read_checkpoint(path)
     try:
-        losses = list(state.pop("fit.losses"))
+        losses = state.pop("fit.losses").tolist()
         step.load_state(state)
     except (KeyError, RuntimeError, ValueError) as error:
         raise CheckpointError(
@@ -398,11 +421,12 @@ class ModelStep:
             return
         self.updates += 1
         decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
-        for name, value in self.plain_state().items():
-            if value.is_floating_point():
-                self.average[name].lerp_(value, 1 - decay)
-            else:
-                self.average[name].copy_(value)
+        state = self.plain_state()
+        moving = [name for name, value in state.items() if value.is_floating_point()]
+        # One call for all weights: on a GPU a small model's hundred calls take longer than its step.
+        torch._foreach_lerp_([self.average[name] for name in moving], [state[name] for name in moving], 1 - decay)
+        for name in state.keys() - moving:
+            self.average[name].copy_(state[name])
 
     @contextmanager
     def averaged(self) -> Iterator[nn.Module]:

@@ -349,7 +349,8 @@ class SkipGram:
     ) -> None:
         """SGD on the rows met, each row's sum of updates capped at `cap` occurrences."""
         ids = ids.reshape(-1)
-        met = torch.bincount(ids, minlength=len(table)).index_select(0, ids)
+        # As fast as `bincount`, which on a GPU waits for all work so far to look for the largest id.
+        met = table.new_zeros(len(table)).index_add_(0, ids, table.new_ones(len(ids))).index_select(0, ids)
         step = (-rate * self.cap) / met.clamp(min=self.cap)
         table.index_add_(0, ids, rearrange(gradient, "blocks n dim -> (blocks n) dim").mul_(step[:, None]))
 

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from squint.data import catalogue
 from squint.nn.attention import causal_mask
 from squint.nn.positions import SinusoidalPositions
-from squint.nn.transformer import Decoder, Dropout, Encoder, Past
+from squint.nn.transformer import Decoder, Dropout, Encoder, Past, glorot
 from squint.text.bpe import BPE, pad
 from squint.text.decode import Hypothesis, beam_search
 
@@ -168,10 +168,7 @@ class Seq2Seq(nn.Module):
     @torch.no_grad()
     def initialise(self) -> None:
         """Small random weights: embeddings of length one or so, so that logits begin near zero; Glorot elsewhere."""
-        for module in self.modules():
-            if isinstance(module, nn.Linear):
-                nn.init.xavier_uniform_(module.weight)
-                nn.init.zeros_(module.bias)
+        glorot(self)
         nn.init.normal_(self.embedding.weight, std=self.config.dim**-0.5)
 
     @property
@@ -276,7 +273,46 @@ def translation_loss(
     return fused_label_smoothed_loss(model(source, shift_right(labels, start), real), labels[real], smoothing)
 
 
+@torch.no_grad()
+def marked(
+    model: nn.Module,
+    source: Int[Tensor, "batch source"],
+    labels: Int[Tensor, "batch target"],
+    start: int = 1,
+    padding: int = 0,
+) -> tuple[float, float]:
+    """How much a model says rightly, given the right tokens before: the share of tokens, of whole texts, in percent.
+
+    Wherever source and labels are, they are moved to the model.
+    """
+    device = next(model.parameters()).device
+    said = model(source.to(device), shift_right(labels, start).to(device)).argmax(dim=-1).to(labels.device)
+    right, real = said == labels, labels != padding
+    return 100 * right[real].float().mean().item(), 100 * (right | ~real).all(dim=1).float().mean().item()
+
+
 # Translating
+
+
+def continuations(model: Seq2Seq, source: Int[Tensor, "sentences source"]) -> Callable[[Tensor], Tensor]:
+    """What a plain search asks: from prefixes [sentences, …, tokens] to log-probabilities [sentences, …, vocabulary].
+
+    It remembers the encoder's memory and nothing else: each call runs the whole prefixes through the decoder.
+    Prefixes may be on any device; the answer is on theirs.
+    """
+    with torch.no_grad():
+        memory, mask = model.encode(source), model.source_mask(source)
+
+    @torch.no_grad()
+    def ask(prefixes: Tensor) -> Tensor:
+        rows = prefixes.reshape(-1, prefixes.shape[-1]).to(source.device)
+        beams = len(rows) // len(source)
+        seen = None if mask is None else mask.repeat_interleave(beams, 0)
+        causal = causal_mask(rows.shape[1], device=rows.device)
+        x = model.decoder(model.embed(rows), memory.repeat_interleave(beams, 0), causal, seen)[:, -1]
+        return model.logits(x).log_softmax(dim=-1).view(*prefixes.shape[:-1], -1).to(prefixes.device)
+
+    return ask
 
 
 @torch.inference_mode()
@@ -289,6 +325,7 @@ def translate(
     alpha: float = 1.0,
     keep: int = 1,
     batch: int = 64,
+    watch: Callable[[Sequence[int]], Iterable[int]] = iter,
 ) -> list[list[Hypothesis]]:
     """The best translations of each text by beam search; `width` = 1 is greedy search.
 
@@ -301,13 +338,14 @@ def translate(
         texts: what to translate.
         width, alpha, keep: see `squint.text.decode.beam_search`.
         batch: how many texts are decoded at once.
+        watch: shows how far it is, such as a progress bar over the batches.
     """
     model.eval()
     device = next(model.parameters()).device
     encoded = pieces.encode(texts, end=True)
     order = sorted(range(len(texts)), key=lambda i: len(encoded[i]))
     found: list[list[Hypothesis]] = [[] for _ in texts]
-    for first in range(0, len(order), batch):
+    for first in watch(range(0, len(order), batch)):
         rows = order[first : first + batch]
         source = pad([encoded[row] for row in rows]).to(device)
         longest = getattr(model.config, "tokens", 256)

@@ -139,18 +139,34 @@ def test_a_work_that_cannot_be_written_says_so(project):
     one_sentence(squint("lab", "07", expect=2), "cannot be written")
 
 
+SERVERS = {
+    "base_url": "/jupyter/", "certfile": "/no/such.pem", "sock": "/no/such.sock", "token": "", "port": 1, "ip": "0.0.0.0",
+    "root_dir": "/no", "preferred_dir": "/no", "default_url": "/tree", "password": "argon2:no", "disable_check_xsrf": True,
+}  # fmt: skip
+"""What people have set for servers of their own."""
+
+
 @pytest.mark.slow
 def test_jupyterlab_opens_on_the_lab_with_nothing_from_outside(project):
-    """As root or not, with no browser, from the printed address; and it is gone after an interrupt."""
+    """As root or not, with no browser, from the printed address; and it is gone after an interrupt.
+
+    Whatever the learner has set up for servers of their own; what they chose for JupyterLab's looks stays theirs.
+    """
     environment = {key: value for key, value in os.environ.items() if key not in ("DISPLAY", "WAYLAND_DISPLAY")}
     environment["PYTHONUNBUFFERED"] = "1"
-    for variable in (
-        "JUPYTER_CONFIG_DIR",
-        "JUPYTER_RUNTIME_DIR",
-        "JUPYTERLAB_SETTINGS_DIR",
-        "JUPYTERLAB_WORKSPACES_DIR",
-    ):
+    for variable in ("JUPYTER_CONFIG_DIR", "JUPYTER_CONFIG_PATH", "JUPYTER_RUNTIME_DIR"):
         environment[variable] = str(project.root / variable)
+    for variable in ("JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR"):
+        environment.pop(variable, None)
+    theme = "lab/user-settings/@jupyterlab/apputils-extension/themes.jupyterlab-settings"
+    for path, text in {
+        "JUPYTER_CONFIG_DIR/jupyter_server_config.json": json.dumps({"ServerApp": SERVERS}),
+        "JUPYTER_CONFIG_DIR/jupyter_lab_config.py": "1 / 0",
+        "JUPYTER_CONFIG_PATH/jupyter_config.json": json.dumps({"IdentityProvider": {"token": "theirs"}}),
+        f"JUPYTER_CONFIG_DIR/{theme}": '{"theme": "JupyterLab Dark"}',
+    }.items():
+        (project.root / path).parent.mkdir(parents=True, exist_ok=True)
+        (project.root / path).write_text(text, encoding="utf-8")
     server = subprocess.Popen(
         [*SQUINT, "lab", "07"],
         cwd=project.root,
@@ -180,6 +196,7 @@ def test_jupyterlab_opens_on_the_lab_with_nothing_from_outside(project):
         settings = json.loads(get("/lab/api/settings/@jupyterlab/apputils-extension:notification"))
         defaults = {key: value["default"] for key, value in settings["schema"]["properties"].items()}
         assert defaults["fetchNews"] == "false" and defaults["checkForUpdates"] is False
+        assert "JupyterLab Dark" in get("/lab/api/settings/@jupyterlab/apputils-extension:themes")
         page = json.loads(re.search(r'id="jupyter-config-data"[^>]*>(.*?)</script>', get("/lab"), re.S)[1])
         assert page["extensionManager"]["can_install"] is False
         with pytest.raises(urllib.error.HTTPError, match="403"):
@@ -189,6 +206,13 @@ def test_jupyterlab_opens_on_the_lab_with_nothing_from_outside(project):
         assert server.wait(timeout=30) == 0
     with pytest.raises(OSError), socket.create_connection(("127.0.0.1", int(port)), timeout=2):
         pass
+
+
+def test_a_server_that_answers_otherwise_is_not_waited_for(project, monkeypatch):
+    """A configuration of the machine's own may still move the address."""
+    elsewhere = [sys.executable, "-m", "http.server", "--bind", "127.0.0.1"]
+    monkeypatch.setattr(lab, "command", lambda project, port: [*elsewhere, str(port)])
+    assert "answers 404" in squint("lab", "07", "--no-browser", expect=2).stderr
 
 
 def test_a_port_in_use_is_not_taken(project):
@@ -211,6 +235,45 @@ def test_no_browser_is_opened_where_there_is_none(monkeypatch):
         monkeypatch.delenv(variable, raising=False)
     if sys.platform.startswith("linux"):
         assert lab.has_browser() is False
+
+
+def test_of_several_copies_the_one_saved_last_is_judged_and_named(project):
+    squint("lab", "07", "--fresh", "--no-jupyter")
+    solved = {"double": "def double(x): return x + x", "square": "def square(x): return x * x", "limit": "limit = 10"}
+    for age, (name, answers) in enumerate({f"{NAME}-2": solved, NAME: {}, "mine": {}, f"{NAME} (1)": {}}.items()):
+        file = save(learner(project, **answers), project.work / f"{name}.ipynb")
+        os.utime(file, (1e9 - age, 1e9 - age))
+    save(learner(project), project.work / ".ipynb_checkpoints" / f"{NAME}-checkpoint.ipynb")
+    result = squint("check", "7", "--profile", "smoke")
+    assert result.stdout.startswith(f"{NAME} · work/{NAME}-2.ipynb")
+    first = result.stderr.splitlines()[0]
+    assert first.startswith(f"This is work/{NAME}-2.ipynb, which was saved last. There are also ")
+    assert all(f"work/{name}.ipynb" in first for name in (NAME, "mine", f"{NAME} (1)")) and "checkpoint" not in first
+
+
+@pytest.mark.parametrize("page", ["cp1252", "ascii", "cp437", "utf-16"])
+@pytest.mark.parametrize("command", [["-h"], ["doctor"], ["check", "07", "--profile", "smoke"], ["data", "list"]])
+def test_no_code_page_is_a_failure(project, page, command):
+    """Exit code 1 says that something did not pass, and nothing else."""
+    squint("lab", "07", "--no-jupyter")
+    environment = os.environ | {"PYTHONIOENCODING": page, "SQUINT_DATA": str(ROOT / "data")}
+    done = subprocess.run([*SQUINT, *command], capture_output=True, env=environment, cwd=project.root)
+    assert "Traceback" not in done.stderr.decode("utf-8")
+    assert {"-h": "Exit codes", "doctor": "✓ work/", "check": "○ not-done", "data": "licence"}[command[0]] in (
+        done.stdout.decode("utf-8")
+    )
+
+
+def test_a_damaged_notebook_in_work_is_told_by_lab_and_doctor(project):
+    squint("lab", "07", "--no-jupyter")
+    kept = project.work / ".ipynb_checkpoints" / f"{NAME}-checkpoint.ipynb"
+    save(learner(project), kept)
+    (project.work / f"{NAME}.ipynb").write_text("", encoding="utf-8")
+    (project.work / "copy.ipynb").write_text("<html>", encoding="utf-8")
+    for said in (squint("lab", "07", "--no-jupyter").stderr, doctor._work(project)[1]):
+        assert f"{NAME}.ipynb is not a notebook: it is empty. An earlier state is in {kept}." in said
+        assert "copy.ipynb is not a notebook: it is a web page" in said
+    assert "it is empty" in squint("check", "07", expect=2).stderr
 
 
 def test_build_says_how_long_it_took_and_check_proves(project):

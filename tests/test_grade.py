@@ -8,7 +8,7 @@ import pytest
 from course_tools import CHECK, NAME, built_course, cell, learner, save
 from typer.testing import CliRunner
 
-from squint.course import grade, ipynb
+from squint.course import answers, grade, ipynb
 from squint.course.cli import app
 from squint.course.project import CourseError
 
@@ -174,7 +174,7 @@ def test_the_smoke_profile_judges_exercises_only(tmp_path):
 
 def matched(project, notebook) -> grade.Skeleton:
     solution, shipped = (ipynb.read(folder / f"{NAME}.ipynb") for folder in (project.solutions, project.labs))
-    return grade.match(grade.read_learner(save(notebook, project.work / "any.ipynb")), solution, shipped)
+    return grade.match(ipynb.read_learner(save(notebook, project.work / "any.ipynb")), solution, shipped)
 
 
 def _new_ids(notebook):
@@ -243,7 +243,8 @@ def test_the_last_copy_of_an_exercise_counts(tmp_path):
     notebook["cells"][place + 1 : place + 1] = [backup, tail]
     skeleton = matched(project, notebook)
     assert skeleton.answers["double"] == "def double(x): return 'second'"
-    assert [code for _, code in skeleton.scratch] == [RIGHT["double"], "print(double(1))"]
+    assert [code for _, code in skeleton.scratch] == ["print(double(1))"], "what is judged stays what it is"
+    assert skeleton.others["double"] == [RIGHT["double"]], "and the first still counts, should the last be wrong"
 
 
 def test_scratch_cells_stay_where_they_are(tmp_path):
@@ -264,6 +265,149 @@ def test_a_name_used_elsewhere_is_not_taken_for_the_exercise(tmp_path):
     skeleton = matched(project, notebook)
     assert skeleton.answers == RIGHT
     assert len(skeleton.scratch) == 1
+
+
+DEFINITIONS = {
+    "lambda": "double = lambda x: x + x",
+    "class": "class double:\n    def __new__(cls, x):\n        return x + x",
+    "import": "from functools import partial\nfrom operator import mul as double\ndouble = partial(double, 2)",
+    "decorated": "import functools\n@functools.cache\ndef double(x): return x + x",
+    "tuple": "double, mine = (lambda x: x + x), 3",
+    "annotated": "double: object = lambda x: x + x",
+    "alias": "def twice(x): return x + x\ndouble = twice",
+    "guarded": "try:\n    import gone\nexcept ImportError:\n    def double(x): return x + x",
+    "timed": "%%time\ndef double(x): return x + x",
+    "walrus": "(double := lambda x: x + x)",
+    "twice": "def double(x): return 0\ndef double(x): return x + x",
+}
+
+
+@pytest.mark.parametrize("code", DEFINITIONS.values(), ids=DEFINITIONS)
+@pytest.mark.parametrize("where", ["own", "below", "merged", "check's"])
+def test_an_answer_is_whatever_defines_the_name(tmp_path, code, where):
+    project = built_course(tmp_path)
+    notebook = learner(project)
+    cells = notebook["cells"]
+    if where == "own":
+        cell(notebook, "double")["source"] = code
+    elif where == "below":
+        cells.insert(6, code_cell(f'{code}\ndouble = check("double")'))
+    elif where == "merged":
+        cell(notebook, "double")["source"] = f'{code}\n\ndouble = check("double"); print(double(2))'
+        cells.remove(cell(notebook, "check-double"))
+        _no_metadata_and_new_ids(notebook)
+    else:
+        cell(notebook, "check-double")["source"] = f'{code}\ndouble = check(\n    "double")\nprint("done")'
+    skeleton = matched(project, notebook)
+    answer = skeleton.answers["double"]
+    assert code in answer and "check(" not in answer
+    assert len(answer.splitlines()) >= len(code.splitlines())
+    if where != "own":
+        assert not [one for _, one in skeleton.scratch if "double" in one]
+
+
+def test_of_several_answers_the_one_that_was_checked_comes_first(tmp_path):
+    project = built_course(tmp_path)
+    notebook = learner(project, **RIGHT)
+    play = code_cell("double = lambda x: 3 * x  # what would happen?")
+    notebook["cells"].insert(1 + notebook["cells"].index(cell(notebook, "check-double")), play)
+    skeleton = matched(project, notebook)
+    assert skeleton.answers["double"] == RIGHT["double"] and skeleton.others["double"] == [play["source"]]
+    # Unless it ran, and the check above it after that.
+    cell(notebook, "check-double")["execution_count"] = 5
+    assert matched(project, notebook).answers["double"] == play["source"]
+
+
+def test_answers_merged_into_one_cell_are_taken_apart(tmp_path):
+    project = built_course(tmp_path)
+    notebook = learner(project)
+    for name in ("double", "check-double", "square", "check-square", "limit", "check-limit"):
+        notebook["cells"].remove(cell(notebook, name))
+    parts = ["import math", RIGHT["double"], 'double = check("double")', RIGHT["square"], 'square = check("square")']
+    notebook["cells"].append(code_cell("\n".join([*parts, RIGHT["limit"]])))
+    skeleton = matched(project, notebook)
+    for name in RIGHT:
+        assert [RIGHT[other] in skeleton.answers[name] for other in RIGHT] == [other == name for other in RIGHT]
+        assert skeleton.answers[name].startswith("import math")
+
+
+def test_what_an_answer_uses_runs_before_it(tmp_path):
+    """A helper in a cell of its own, below the check; an import added to a cell of the lab; a cell that was split."""
+    project = built_course(tmp_path)
+    notebook = learner(project, double="def double(x):\n    return helper(x)", square="square = lambda x: prod([x, x])")
+    cell(notebook, "use-double")["source"] = "from math import prod\nprint(double(21))"
+    helpers = [
+        code_cell("two = 2", "a"),
+        code_cell("def helper(x):\n    return two * x", "b"),
+        code_cell("lost = 1", "c"),
+    ]
+    notebook["cells"][6:6] = helpers
+    skeleton = matched(project, notebook)
+    names = [one.id for one in skeleton.cells]
+    before = names.index("double") - 1
+    assert [text for at, text in skeleton.scratch if at == before] == [helpers[0]["source"], helpers[1]["source"]]
+    assert cell(notebook, "use-double")["source"] in [text for _, text in skeleton.scratch]
+
+
+def test_own_cells_own_settings_and_own_files_cost_nobody_an_answer(tmp_path, monkeypatch):
+    """What a learner has below the check, in a file, in their settings for this notebook and in those for all."""
+    project = built_course(tmp_path)
+    notebook = learner(project, double="def double(x):\n    return x", square="from solved import square")
+    show_all = "from IPython.core.interactiveshell import InteractiveShell as shell\nshell.ast_node_interactivity = "
+    notebook["cells"].insert(3, code_cell(show_all + '"last_expr_or_assign"', "a"))
+    notebook["cells"].append(code_cell("two = 2", "b"))
+    notebook["cells"].append(code_cell('def double(x):\n    return two * x\ndouble = check("double")', "c"))
+    cell(notebook, "check-limit")["source"] = 'limit = 10\nlimit = check("limit")'
+    (project.root / "work").mkdir()
+    (project.work / "solved.py").write_text("def square(x):\n    return x * x", encoding="utf-8")
+    (project.work / "random.py").write_text("hidden = 1 / 0", encoding="utf-8")
+    for path, text in {
+        "ipython/profile_default/ipython_config.py": 'c.InteractiveShell.ast_node_interactivity = "all"\n1 / 0',
+        "ipython/profile_default/startup/0.py": "import os\nos._exit(1)",
+        "start.py": "import os\nos._exit(1)",
+    }.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text, encoding="utf-8")
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    monkeypatch.setenv("PYTHONSTARTUP", str(tmp_path / "start.py"))
+    monkeypatch.setenv("PYTHONIOENCODING", "cp1252")
+    told = []
+    report = judged(project, notebook, tell=told.append)
+    assert report.passed and report.notes == [], report
+    assert told == ["✓ double", "✓ square", "✓ limit", "✓ squares outgrow doubles"]
+    assert sorted(path.name for path in project.work.iterdir()) == [f"{NAME}.ipynb", "random.py", "solved.py"]
+
+
+def test_any_of_several_answers_that_is_right_is_enough(tmp_path):
+    project = built_course(tmp_path)
+    notebook = learner(project, **RIGHT | {"double": "def double(x):\n    return x"})
+    notebook["cells"].insert(6, code_cell(RIGHT["double"]))
+    assert judged(project, notebook, profile="smoke").passed
+
+
+def test_magics_keep_the_lines_where_they_are():
+    for text in (
+        "\n\n%matplotlib inline\n\nx = 1",
+        "%%time\n\n\n\nx = 1",
+        "!ls\n?x\n%cd .\n#\nx = 1",
+        "\n%%capture\n\n\nx = 1",
+    ):
+        assert answers.python(text).rstrip().splitlines()[4] == "x = 1", text
+    assert answers.python("%%bash\nx=1") == answers.python("%%timeit\nx = 1") == ""
+
+
+@pytest.mark.parametrize("kind", ["markdown", "raw"])
+def test_an_answer_in_a_cell_that_does_not_run_is_told(tmp_path, kind):
+    project = built_course(tmp_path)
+    notebook = learner(project, **RIGHT)
+    cell(notebook, "double")["cell_type"] = kind
+    notebook["cells"].append({"cell_type": kind, "metadata": {}, "source": RIGHT["square"]})
+    cell(notebook, "square")["source"] = ""
+    skeleton = matched(project, notebook)
+    assert skeleton.elsewhere["double"] == kind and skeleton.answers["double"] is None
+    note = {"id": "double", "role": "exercise", "fate": None, "outputs": []}
+    hint = grade._verdict("double", skeleton, [note], 1.0).hint
+    assert "press y" in hint and {"markdown": "Markdown", "raw": "raw"}[kind] in hint
 
 
 # What is no notebook of the lab is told in one sentence.
@@ -305,6 +449,34 @@ def _nothing(path):
     pass
 
 
+def _of_zeros(path):
+    path.write_bytes(bytes(1000))
+
+
+def _with_a_hole(path):
+    path.write_bytes(b'{"cells": [],\n' + bytes(100))
+
+
+def _with_a_merge_left_in_it(path):
+    path.write_text('{\n "cells": [\n<<<<<<< HEAD\n  {},\n=======\n  [],\n>>>>>>> theirs\n]}', encoding="utf-8")
+
+
+def _cut_off(path):
+    path.write_text('{\n "cells": [\n  {"source": "a = ', encoding="utf-8")
+
+
+def _web_page(path):
+    path.write_text("<!DOCTYPE html>\n<html><body>Sign in</body></html>", encoding="utf-8")
+
+
+def _zipped(path):
+    path.write_bytes(b"PK\x03\x04 07_tiny.ipynb")
+
+
+def _pointer(path):
+    path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\n", encoding="utf-8")
+
+
 def _other_lab(path):
     path.write_text('{"nbformat": 4, "cells": [], "metadata": {"squint": {"lab": "03_other"}}}', encoding="utf-8")
 
@@ -320,10 +492,17 @@ REFUSED = {
     _a_list: "has no cells",
     _too_deep: "does not hold JSON",
     _old: "notebook format 4",
-    _empty: "does not hold JSON",
+    _empty: "it is empty",
+    _of_zeros: "from line 1 on it holds zeros",
+    _with_a_hole: "from line 2 on it holds zeros",
+    _with_a_merge_left_in_it: "a merge left its marks in line 3",
+    _cut_off: "it breaks off in line 3",
+    _web_page: "it is a web page",
+    _zipped: "it is packed",
+    _pointer: "run `git lfs pull`",
     _a_folder: "is a folder",
     _nothing: "does not exist",
-    _other_lab: "is a notebook of lab 03_other, not of lab 07_tiny",
+    _other_lab: "is a notebook of lab 03_other, which this course does not have",
     _no_exercise: "none of that lab's exercises are in it",
 }
 
@@ -343,6 +522,15 @@ def test_what_cannot_be_judged_is_one_sentence_and_exit_code_2(tmp_path, monkeyp
     assert "Traceback" not in result.stderr
 
 
+LMS = [
+    "07_tiny-2.ipynb", "07_tiny (1).ipynb", "07_tiny-Copy1.ipynb", "Copy of 07_tiny.ipynb", "07-Tiny.ipynb",
+    "07 tiny copy.ipynb", "lovelaceada_12345_67890_07_tiny-1.ipynb", "07_tiny-checkpoint.ipynb",
+    "Ada Lovelace_98765_assignsubmission_file_07_tiny.ipynb",
+    "Homework 3_alovelace_attempt_2026-11-02-10-15-00_07_tiny.ipynb",
+]  # fmt: skip
+"""What Jupyter, browsers, Canvas, Moodle and Blackboard make of a file's name."""
+
+
 def test_the_lab_is_known_by_metadata_by_name_or_not_at_all(tmp_path):
     project = built_course(tmp_path)
     notebook = learner(project)
@@ -351,12 +539,20 @@ def test_the_lab_is_known_by_metadata_by_name_or_not_at_all(tmp_path):
         return grade.lab_of(notebook, project.work / name, project, asked)
 
     assert lab("my copy.ipynb") == lab("07_mine.ipynb") == lab("any.ipynb", "07") == lab("any.ipynb", "7") == NAME
+    assert lab("17_lovelace.ipynb") == lab("08_other.ipynb") == NAME, "a file's name is a person's"
     del notebook["metadata"]["squint"]
-    assert lab("07_tiny-2.ipynb") == NAME
-    with pytest.raises(CourseError, match="does not say which lab"):
-        lab("my copy.ipynb")
+    assert lab("17_lovelace.ipynb") == NAME, "its first cell begins the lab"
+    notebook["cells"].remove(cell(notebook, "setup"))
+    for name in LMS:
+        assert lab(name) == NAME
+    for name in ("my copy.ipynb", "17_lovelace.ipynb", "07_lovelace.ipynb", "107_tiny.ipynb", "07_tinyworld.ipynb"):
+        with pytest.raises(CourseError, match="does not say which lab"):
+            lab(name)
     with pytest.raises(CourseError, match="There is no lab 08"):
-        lab("08_other.ipynb")
+        lab("any.ipynb", "08")
+    notebook["metadata"]["squint"] = {"lab": "03_other"}
+    with pytest.raises(CourseError, match="is a notebook of lab 03_other, not of lab 07_tiny"):
+        lab("any.ipynb", "07")
     notebook["metadata"]["squint"] = {"lab": "42_gone"}
     with pytest.raises(CourseError, match="which this course does not have"):
         lab("my copy.ipynb")
@@ -384,6 +580,7 @@ def test_json_is_all_there_is_on_stdout_and_the_file_is_only_read(tmp_path, monk
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout) == {
         "lab": NAME,
+        "file": str(file.relative_to(project.root)),
         "exercises": {name: {"verdict": "passed", "hint": None} for name in RIGHT},
         "claims": {"squares outgrow doubles": {"held": True, "measured": 100}},
     }
@@ -399,6 +596,7 @@ def test_the_table_says_exercise_verdict_and_hint(tmp_path, monkeypatch):
     monkeypatch.chdir(project.root)
     result = CliRunner().invoke(app, ["check", f"work/{NAME}.ipynb"])
     assert result.exit_code == 1
+    assert result.stderr.splitlines() == ["✗ double", "✓ square", "✓ limit", "✓ squares outgrow doubles"], "as it goes"
     rows = [line.split() for line in result.stdout.splitlines()]
     assert ["double", "✗", "failed", "double(1)", "is", "2"] in rows
     assert ["square", "✓", "passed"] in rows

@@ -123,6 +123,13 @@ def test_hints_come_in_three_steps(lab, capsys):
     assert "There are 3 hints" in capsys.readouterr().out
     notebook.hint("nothing")
     assert "no exercise called" in capsys.readouterr().out
+    check_in({"double": double}, "double")
+    notebook.hint()
+    assert capsys.readouterr().out.splitlines() == [
+        "Say for which exercise:", '  hint("half")', '  hint("double") (solved)',
+    ]  # fmt: skip
+    notebook.hint(double, 1)
+    assert "Think of two." in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -164,6 +171,38 @@ def test_a_claim_needs_one_relation(lab):
     for relation in ({}, {"above": 1, "below": 2}, {"like": 1}):
         with pytest.raises(TypeError, match="takes one of"):
             notebook.claim("it is so", 1, **relation)
+
+
+def test_a_claim_says_what_was_the_courses(lab, shown, capsys):
+    check_in({"double": torch.square}, "double")
+    notebook.claim("it is so", 1, above=0, paper="Ada 1843")
+    whose = "(with the course's version of double)"
+    assert shown[-1]["text/plain"] == f"✓ it is so: ⟨1⟩ > ⟨0⟩ (Ada 1843) {whose}"
+    assert shown[-1]["application/vnd.squint.claim+json"]["course"] == ["double"]
+    notebook.progress()
+    assert f"  ✓ it is so {whose}" in capsys.readouterr().out.splitlines()
+    check_in({"double": double}, "double")
+    notebook.claim("it is so", 1, above=0)
+    assert shown[-1]["text/plain"] == "✓ it is so: ⟨1⟩ > ⟨0⟩"
+    assert "course" not in shown[-1]["application/vnd.squint.claim+json"]
+
+
+@pytest.mark.parametrize(
+    ("cells", "leans"),
+    [
+        (["x = 1", "claim(double(x))"], True),
+        (["y = double(x)", "z = half + 1", "claim(y)"], True),
+        (["def measure(x):\n    return double(x)", "claim(measure(2))"], True),
+        (["fit(model, double)", "y = 1", "claim(model(2))"], True),
+        (["fit(other, double)", "claim(model(2))"], False),
+        (["y = double(x)", "y_else = 3", "claim(y_else)"], False),
+        (["claim(half)", "y = double(x)", "claim(half)"], False),
+    ],
+)
+def test_of_the_courses_versions_those_are_named_that_had_a_part(lab, cells, leans):
+    check_in({"double": torch.square}, "double")
+    notebook._lab.names = {"In": ["", *cells], "model": torch.nn.Linear(1, 1)}
+    assert notebook._stood_in(lab) == ["double"] * leans
 
 
 def test_progress_sums_up(lab, capsys):

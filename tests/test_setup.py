@@ -1,9 +1,12 @@
 """Set-up that fails says in one sentence what is wrong and what to do; set-up that is done takes no time."""
 
 import os
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -87,6 +90,24 @@ def test_main_prints_the_sentence_alone(monkeypatch, capsys):
     monkeypatch.setattr(bootstrap, "check_python", broken)
     assert bootstrap.main() == 1
     assert capsys.readouterr().err == "Set-up stopped: the disk is full; make room and run it again\n"
+
+
+def test_the_lines_for_windows_name_what_is_there():
+    """As far as Linux can tell: the files, the command that pip makes, and set-up run by its path alone."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    lines = re.search(r"```bat\n(.*?)```", readme, re.DOTALL)[1].splitlines()
+    assert lines == [r"py -3.12 lib\squint\bootstrap.py", r".venv\Scripts\squint lab 00"]
+    assert (ROOT / lines[0].split()[2].replace("\\", "/")).samefile(bootstrap.__file__)
+    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["scripts"]
+    assert "squint" in scripts
+
+
+def test_on_windows_the_advice_is_windows_own(monkeypatch):
+    monkeypatch.setattr(bootstrap, "os", SimpleNamespace(name="nt"))
+    assert bootstrap.venv_python(Path("a")) == Path("a/.venv/Scripts/python.exe")
+    with pytest.raises(SetupError, match=r"py -3\.12 lib\\squint\\bootstrap\.py"):
+        bootstrap.check_python((3, 14))
+    assert bootstrap.again() == r"`py lib\squint\bootstrap.py`"
 
 
 def test_the_stamp_follows_the_lock(tmp_path):

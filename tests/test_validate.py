@@ -32,7 +32,7 @@ def replay(*files: Path, options: tuple[str, ...] = ()) -> tuple[int, dict[str, 
     command += [*options, *map(str, files)]
     environment = os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     done = subprocess.run(command, capture_output=True, text=True, cwd=FIXTURE, env=environment)
-    cells = json.loads(report.read_text(encoding="utf-8")) if report.exists() else []
+    cells = map(json.loads, report.read_text(encoding="utf-8").splitlines() if report.exists() else [])
     return done.returncode, {one["id"]: one["why"] for one in cells}, done.stdout + done.stderr
 
 

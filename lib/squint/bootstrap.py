@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import io
 import os
 import re
 import shutil
@@ -22,6 +23,7 @@ COLAB = {
     "bertviz": ["bertviz"],
     "einops": ["einops"],
     "gensim": ["gensim", "smart_open", "wrapt"],
+    "gguf": ["gguf"],
     "ipywidgets": ["ipywidgets"],
     "jaxtyping": ["jaxtyping", "wadler-lindig"],
     "plotly": ["plotly"],
@@ -44,6 +46,9 @@ def main() -> int:
     Returns:
         The process's exit code.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a path may hold what a code page lacks
     try:
         check_python()
         if not is_current():
@@ -65,10 +70,16 @@ def check_python(version: tuple[int, ...] = tuple(sys.version_info[:2])) -> None
         SetupError: if it is older or newer than the course supports.
     """
     if not OLDEST <= version <= NEWEST:
+        name = r"py -3.12 lib\squint\bootstrap.py" if os.name == "nt" else "make lab PYTHON=python3.12"
         raise SetupError(
             f"this is Python {version[0]}.{version[1]}, and Squint runs on 3.11, 3.12 and 3.13; "
-            "install one of them and name it: make lab PYTHON=python3.12"
+            f"install one of them and name it: {name}"
         )
+
+
+def again() -> str:
+    """What to run where something is missing."""
+    return r"`py lib\squint\bootstrap.py`" if os.name == "nt" else "`make`"
 
 
 def venv_python(root: Path = ROOT) -> Path:
@@ -187,7 +198,11 @@ def fetch_weights(root: Path = ROOT) -> None:
         SetupError: if they cannot be had.
     """
     done = subprocess.run(
-        [str(venv_python(root)), "-m", "squint.data.fetch"], cwd=root, stderr=subprocess.PIPE, text=True
+        [str(venv_python(root)), "-m", "squint.data.fetch"],
+        cwd=root,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
     )
     if done.returncode:
         raise SetupError((done.stderr or "the weights could not be fetched").strip().splitlines()[-1])

@@ -19,6 +19,7 @@ import torch
 
 from squint import device as devices
 from squint.checks import engine
+from squint.names import changes, uses
 from squint.viz import style
 
 if TYPE_CHECKING:
@@ -33,12 +34,13 @@ CLAIM_MIME = "application/vnd.squint.claim+json"
 
 @dataclass
 class Claim:
-    """A claim, whether it held, and the sentence that says so."""
+    """A claim, whether it held, the sentence that says so, and whose work it was where it was not the learner's."""
 
     text: str
     held: bool
     line: str
     paper: str | None
+    course: str = ""
 
 
 @dataclass
@@ -196,14 +198,20 @@ def _display(mark: str, text: str, data: dict[str, Any], note: str | None = None
     display({"text/plain": f"{mark} {text}", "text/html": html, **data}, raw=True)
 
 
-def hint(name: str, step: int | None = None) -> None:
+def hint(name: str | None = None, step: int | None = None) -> None:
     """Show the next of an exercise's three hints: a nudge, a plan, the code; and your line put right, if it is known.
 
     Args:
-        name: the exercise.
+        name: the exercise; if left out, you are told which there are.
         step: 1, 2 or 3 for that one; the next if left out.
     """
     lab = _open_lab()
+    name = getattr(name, "__name__", name)
+    if name is None:
+        solved = [name for name in lab.checks if _is_solved(lab, name)]
+        calls = [f'  hint("{name}")' + " (solved)" * (name in solved) for name in sorted(lab.checks, key=solved.count)]
+        print("\n".join(["Say for which exercise:", *calls]))
+        return
     if name not in lab.checks:
         print(f"This lab has no exercise called {name!r}. It has: {', '.join(lab.checks)}.")
         return
@@ -329,10 +337,34 @@ def claim(
         outcome += f"; {name}: {_measured(found, unit)}"
         outcome += ", which fits as well" * fits + ", which was not measured" * nothing
         held &= not (fits or nothing)
-    line = f"{text}: {outcome}"
-    _open_lab().claims[text] = Claim(text, held, line, paper)
+    line, course = f"{text}: {outcome}", _stood_in(_open_lab())
+    whose = f" (with the course's version of {', '.join(course)})" if course else ""
+    _open_lab().claims[text] = Claim(text, held, line, paper, whose)
     data = {"claim": text, "held": held, "measured": value, "relation": kind, "bound": bound, "paper": paper}
-    _display("✓" if held else "✗", line + (f" ({paper})" if paper else ""), {CLAIM_MIME: data | {"control": controls}})
+    data |= {"control": controls} | ({"course": course} if course else {})
+    _display("✓" if held else "✗", line + (f" ({paper})" if paper else "") + whose, {CLAIM_MIME: data})
+
+
+def _is_solved(lab: Lab, name: str) -> bool:
+    return name in lab.verdicts and lab.verdicts[name].passed
+
+
+def _stood_in(lab: Lab) -> list[str]:
+    """The exercises, not solved, whose stand-in had a part in what the running cell shows.
+
+    That is: the cell uses it, or a cell that made what it uses, or one that trained it. Without a record of what was
+    run, they all had.
+    """
+    course = [name for name in lab.checks if name in lab.stand_ins and not _is_solved(lab, name)]
+    cells = lab.names.get("In") if course else None
+    if not cells:
+        return course
+    needed = uses(cells[-1])
+    for cell in reversed(cells[:-1]):
+        trained = {name for name in needed if isinstance(lab.names.get(name), torch.nn.Module)}
+        if changes(cell) & needed or uses(cell) & trained:
+            needed = needed | uses(cell)
+    return [name for name in course if name in needed]
 
 
 def _holds(kind: str, value: Any, bound: Any, unit: str) -> tuple[bool, str]:
@@ -365,7 +397,7 @@ def _measured(value: Any, unit: str) -> str:
 def progress() -> None:
     """Print what is solved and what was measured in this lab so far."""
     lab = _open_lab()
-    done = sum(v.passed for v in lab.verdicts.values())
+    done = sum(_is_solved(lab, name) for name in lab.checks)
     print(f"{lab.name}: {done} of {_count(len(lab.checks), 'exercise')} solved")
     marks = {"passed": "✓", "not-done": "○"}
     for name in lab.checks:
@@ -374,7 +406,7 @@ def progress() -> None:
     held = sum(c.held for c in lab.claims.values())
     print(f"{held} of {_count(len(lab.claims), 'claim')} held")
     for entry in lab.claims.values():
-        print(f"  {'✓' if entry.held else '✗'} {entry.text}")
+        print(f"  {'✓' if entry.held else '✗'} {entry.text}{entry.course}")
 
 
 def budget(*, cpu: int, gpu: int, smoke: int) -> int:

@@ -171,7 +171,8 @@ def _hash(thing: Any) -> str:
 
 def _cell(cell: Cell, setup: str, learner: bool) -> NotebookNode:
     squint: dict[str, Any] = {key: cell.metadata[key] for key in ("id", *source.EXERCISE_KEYS) if key in cell.metadata}
-    tags = cell.tags + (["raises-exception"] if learner and "exercise" in cell.tags else [])
+    # In the solution too: nbgrader clears it, and then it raises.
+    tags = cell.tags + (["raises-exception"] if "exercise" in cell.tags else [])
     metadata = {"squint": squint} | ({"tags": tags} if tags else {})
     if not cell.is_code:
         return new_markdown_cell(cell.text, id=cell.id, metadata=metadata)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,14 +14,22 @@ from rich.table import Column, Table
 from rich.text import Text
 from typer.core import TyperGroup
 
-from .project import CourseError, Project, Refused, is_number
+from squint.bootstrap import again
 
-MARKS = {"passed": "✓", "not-done": "○"}
+from .project import MARKS, CourseError, Project, Refused, is_number
+
 TINTS = {"passed": "green", "not-done": "dim"}
 
 
 class Commands(TyperGroup):
     """Commands whose foreseeable failures end in one sentence on stderr and exit code 2."""
+
+    def main(self, *arguments: Any, **options: Any) -> Any:
+        """Run; what is written is UTF-8, whatever code page a pipe has: a ✓ that it lacks is no failure."""
+        for stream in (sys.stdout, sys.stderr):
+            if hasattr(stream, "reconfigure"):
+                stream.reconfigure(encoding="utf-8", errors="replace")
+        return super().main(*arguments, **options)
 
     def invoke(self, ctx: Any) -> Any:
         """Run a command; what a person can mend is told without a traceback."""
@@ -33,7 +42,7 @@ class Commands(TyperGroup):
         except ModuleNotFoundError as error:
             if (error.name or "squint").startswith("squint"):
                 raise
-            typer.echo(f"The package {error.name} is not installed: run `make`.", err=True)
+            typer.echo(f"The package {error.name} is not installed: run {again()}.", err=True)
         raise typer.Exit(2)
 
 
@@ -58,10 +67,15 @@ data = typer.Typer(
 app.add_typer(data, name="data", rich_help_panel="Learn")
 
 
-def _patience(what: str) -> AbstractContextManager[Any]:
-    """A sign of life on stderr, if someone watches there."""
-    console = Console(stderr=True)
-    return console.status(what) if console.is_terminal else nullcontext()
+@contextmanager
+def _news(quiet: bool) -> Iterator[Callable[[str], object]]:
+    """What to tell of long work as it goes, on stderr: the last line where someone watches, else all, or none."""
+    console = Console(stderr=True, highlight=False)
+    if not console.is_terminal:
+        yield lambda line: None if quiet else typer.echo(line, err=True)
+        return
+    with console.status("") as status:
+        yield lambda line: status.update(Text(line))
 
 
 def _out() -> Console:
@@ -92,6 +106,8 @@ def lab(
     for name in done.outdated:
         add = f"`squint lab {name.partition('_')[0]} --fresh` puts the new edition beside it"
         typer.echo(f"{name} has changed since you began it. Your file is left alone; {add}.")
+    for sentence in done.damaged:
+        typer.echo(sentence, err=True)
     file = desk.fresh(project, number) if fresh else project.work / f"{_lab_name(project, number)}.ipynb"
     if fresh:
         typer.echo(f"The present edition is in work/{file.name}")
@@ -109,30 +125,32 @@ def check(
     what: Annotated[str, typer.Argument(metavar="NN|FILE", help="A lab's number (your file in work/), or a notebook.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
     profile: Annotated[
-        str, typer.Option(help="cpu compares everything; smoke trains little and judges the exercises only.")
+        str, typer.Option(help="cpu judges everything; smoke the exercises only, and is quick.")
     ] = "cpu",
     timeout: Annotated[float, typer.Option(help="Seconds that an exercise or its check may run.")] = 60.0,
     number: Annotated[str | None, typer.Option("--lab", metavar="NN", help="The lab that FILE should be of.")] = None,
 ) -> None:
     """Judge a notebook of yours: exercise, verdict, hint.
 
-    Your exercises are run in the solution's notebook, in its order, and the outputs are held against the solution's.
-    Your other cells run at their place and are not judged. Your file is only read. Exit code 1 unless all pass.
+    Your exercises are run in the solution's notebook, in its order: first they alone, which is quick, then the whole
+    lab with its claims. Your other cells run at their place and are not judged. Your file is only read. Of several
+    copies of a lab in work/, the one that was saved last is judged. Exit code 1 unless all pass.
     """
     from . import grade
 
     if profile not in ("cpu", "smoke"):
         raise CourseError(f"There is no profile {profile}: it is cpu or smoke.")
     project = Project.find()
-    file = Path(what)
+    files = [Path(what)]
     if is_number(what):
-        name = _lab_name(project, what)
-        places = [Path("work", f"{name}.ipynb"), Path(f"{name}.ipynb"), project.work / f"{name}.ipynb"]
-        # In solutions/ and labs/ a file of that name is not the learner's.
-        places = [place for place in places if place.resolve().parent not in (project.solutions, project.labs)]
-        file, number = next((place for place in places if place.is_file()), places[-1]), what
-    with _patience("Running your notebook, which takes as long as a run of the lab"):
-        report = grade.grade(file, project, number, profile, timeout)
+        name, number = _lab_name(project, what), number or what
+        files = grade.copies(project, name) or [project.work / f"{name}.ipynb"]
+    if files[1:]:
+        typer.echo(
+            f"This is {files[0]}, which was saved last. There are also {', '.join(map(str, files[1:]))}", err=True
+        )
+    with _news(quiet=as_json) as tell:
+        report = grade.grade(files[0], project, number, profile, timeout, tell)
     if as_json:
         typer.echo(report.as_json())
     else:
@@ -283,13 +301,15 @@ def _prove(project: Project, sources: list[Path], in_step: Callable[[Path, Proje
 
 def _show(report: Any) -> None:
     console = _out()
-    table = Table("exercise", "verdict", "hint", title=report.lab, title_justify="left", box=None, pad_edge=False)
+    typer.echo(f"{report.lab} · {report.file}")
+    table = Table("exercise", "verdict", "hint", box=None, pad_edge=False)
     for id, one in report.exercises.items():
         verdict = Text(f"{MARKS.get(one.verdict, '✗')} {one.verdict}", TINTS.get(one.verdict, "red"))
         table.add_row(Text(id), verdict, Text(one.hint or ""))
     console.print(table)
     for claim, one in report.claims.items():
         measured = "not measured" if one["measured"] is None else f"measured {_short(one['measured'])}"
+        measured += f", with the course's version of {', '.join(one['course'])}" if one.get("course") else ""
         mark = Text("✓", "green") if one["held"] else Text("✗", "red")
         console.print(mark, Text(claim), Text(f"({measured})", "dim"))
     if report.solved:

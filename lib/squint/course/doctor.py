@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
+from squint.bootstrap import again
+
 from .project import LAB, Project
 
 FREE = 1.0
@@ -82,7 +84,7 @@ def _packages(project: Project) -> tuple[bool, str]:
         elif locked.get(_normal(requirement.name), version) != version.split("+")[0]:
             other.append(f"{requirement.name} {version}")
     if wrong:
-        return False, f"{'; '.join(wrong)}: run `make`, or `pip install -r requirements.lock`."
+        return False, f"{'; '.join(wrong)}: run {again()}, or `pip install -r requirements.lock`."
     if other:
         return True, f"{len(wanted)} in range; not as in requirements.lock: {', '.join(other)}"
     return True, f"{len(wanted)} in range" + (", all as in requirements.lock" if locked else "")
@@ -150,6 +152,8 @@ def _disk(project: Project) -> tuple[bool, str]:
 
 
 def _work(project: Project) -> tuple[bool, str]:
+    from . import ipynb
+
     if not project.work.is_dir():
         return True, "not there yet: `squint lab` makes it"
     try:
@@ -157,7 +161,10 @@ def _work(project: Project) -> tuple[bool, str]:
             pass
     except OSError as error:
         return False, f"{project.work} cannot be written ({error.strerror}): change its owner or its permissions."
-    return True, f"{len(list(project.work.glob('*.ipynb')))} notebooks, and it can be written"
+    notebooks = list(project.work.glob("*.ipynb"))
+    if damaged := list(ipynb.damaged(notebooks)):
+        return False, " ".join(damaged)
+    return True, f"{len(notebooks)} notebooks, and it can be written"
 
 
 def _labs(project: Project) -> tuple[bool, str]:

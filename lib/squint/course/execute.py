@@ -39,11 +39,16 @@ def kernel_manager(asynchronous: bool = True) -> Any:
     return make(kernel_name=CURRENT_ENV_KERNEL_NAME, kernel_spec_manager=NbvalKernelspecManager())
 
 
-def kernel_environment(project: Project, profile: str, threads: int) -> dict[str, str]:
-    """What a kernel finds in its environment: a profile, a number of threads, the project's own library, no network."""
+def kernel_environment(project: Project, profile: str, threads: int, ipython: str) -> dict[str, str]:
+    """What a kernel finds in its environment: a profile, a number of threads, the project's own library, no network.
+
+    Nothing that a person has set up for their own notebooks: IPython has an empty profile, in the folder `ipython`.
+    """
+    theirs = ("PYTHONSTARTUP", "MPLBACKEND", "PYTHONWARNINGS", "PYTHONINSPECT", "PYTHONOPTIMIZE")
     paths = [str(project.root / "lib"), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
     number = str(threads)
-    return os.environ | {
+    return {name: value for name, value in os.environ.items() if name not in theirs} | {
+        "IPYTHONDIR": ipython,
         "PYTHONPATH": os.pathsep.join(str(Path(path).resolve()) for path in paths),
         "SQUINT_DEVICE": os.environ.get("SQUINT_DEVICE", "cpu"),
         "SQUINT_PROFILE": profile,
@@ -63,14 +68,16 @@ def run(lab: Lab, notebook: NotebookNode, project: Project) -> dict[str, float]:
     Raises:
         Refused: a cell raised, or put something in its output that another machine would not.
     """
-    environment = kernel_environment(project, "cpu", 2) | {"SQUINT_DEVICE": "cpu"}
-    with tempfile.TemporaryDirectory(prefix="squint-") as folder:
+    with tempfile.TemporaryDirectory(prefix="squint-") as folder, tempfile.TemporaryDirectory() as ipython:
+        environment = kernel_environment(project, "cpu", 2, ipython) | {"SQUINT_DEVICE": "cpu"}
         client = NotebookClient(
             notebook,
             km=kernel_manager(),
             timeout=CELL_LIMIT,
             resources={"metadata": {"path": folder}},
             record_timing=True,
+            # A learner's exercise may raise, a solution not.
+            force_raise_errors=True,
         )
         try:
             client.execute(env=environment, cleanup_kc=True, stderr=subprocess.DEVNULL)

@@ -14,7 +14,9 @@ import re
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass, field
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,16 +24,19 @@ import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_notebook
 
+from squint.names import UNREADABLE, changes, uses
+
 from . import ipynb
-from .project import CourseError, Project, one_of
+from .answers import Skeleton, match, python
+from .project import MARKS, CourseError, Project, one_of
 from .source import checked
 
 PASSED, FAILED, NOT_DONE, ERROR, TIMEOUT = "passed", "failed", "not-done", "error", "timeout"
 MISSING = 'raise NotImplementedError("the cell is missing")'
 CHECK = "application/vnd.squint.check+json"
 CLAIM = "application/vnd.squint.claim+json"
-OWN_NAMES = "from squint.notebook import check, claim"
-"""Run before each cell that judges, so that a learner's own `check` does not stand in for ours."""
+OWN_NAMES = "from squint.notebook import check, claim\nget_ipython().ast_node_interactivity = 'last_expr'"
+"""Run before each of our cells, so that a learner's own `check` does not stand in for ours, nor what they let show."""
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
@@ -49,14 +54,19 @@ class Report:
     """What became of a notebook: verdict per exercise, claim by claim, and cells after them that came out otherwise."""
 
     lab: str
+    file: Path
     exercises: dict[str, Verdict]
     claims: dict[str, dict[str, Any]]
     notes: list[str] = field(default_factory=list)
 
+    def has_passed(self, id: str) -> bool:
+        """Whether an exercise passed."""
+        return self.exercises[id].verdict == PASSED
+
     @property
     def solved(self) -> bool:
         """Whether every exercise passed."""
-        return all(one.verdict == PASSED for one in self.exercises.values())
+        return all(map(self.has_passed, self.exercises))
 
     @property
     def passed(self) -> bool:
@@ -66,192 +76,177 @@ class Report:
     def as_json(self) -> str:
         """The report for machines."""
         exercises = {id: {"verdict": one.verdict, "hint": one.hint} for id, one in self.exercises.items()}
-        report = {"lab": self.lab, "exercises": exercises, "claims": self.claims}
-        return json.dumps(report, ensure_ascii=False, indent=1)
+        report = {"lab": self.lab, "file": str(self.file), "exercises": exercises, "claims": self.claims}
+        # In ASCII: who reads it may have another code page.
+        return json.dumps(report, indent=1)
 
 
-@dataclass(frozen=True)
-class Theirs:
-    """A code cell of the learner's notebook."""
-
-    text: str
-    ids: tuple[str, ...]
-
-
-@dataclass
-class Skeleton:
-    """The solution's code cells, and what of the learner's belongs to each."""
-
-    cells: list[NotebookNode]
-    answers: dict[str, str | None]
-    stubs: dict[str, str]
-    scratch: list[tuple[int, str]]
-    """(position of the solution's cell that it follows, code); -1 stands before the first."""
-
-
-def grade(file: Path, project: Project, lab: str | None = None, profile: str = "cpu", timeout: float = 60.0) -> Report:
+def grade(
+    file: Path,
+    project: Project,
+    lab: str | None = None,
+    profile: str = "cpu",
+    timeout: float = 60.0,
+    tell: Callable[[str], object] = lambda line: None,
+) -> Report:
     """Judge a learner's notebook.
 
     Args:
         file: the notebook; it is only read.
         project: the checkout that holds the lab.
         lab: number or name of the lab, if the notebook should be of that one.
-        profile: `cpu` compares everything; `smoke` trains little and judges exercises only.
+        profile: `cpu` compares everything; `smoke` judges exercises only.
         timeout: seconds that an exercise or its check may run.
+        tell: is told, as it goes, what was found: a line an exercise, then one a claim.
 
     Raises:
         CourseError: the file is missing, no notebook, or of another lab.
     """
-    notebook = read_learner(file)
+    notebook = ipynb.read_learner(file)
     name = lab_of(notebook, file, project, lab)
     solution, shipped = (ipynb.read(folder / f"{name}.ipynb") for folder in (project.solutions, project.labs))
     skeleton = match(notebook, solution, shipped)
     named = notebook["metadata"].get("squint")
     if not (isinstance(named, dict) and named.get("lab")) and all(code is None for code in skeleton.answers.values()):
         raise CourseError(f"{file} is not a notebook of lab {name}: none of that lab's exercises are in it.")
-    return _judge(name, skeleton, project, profile, timeout)
+    court = _Court(project, file.resolve().parent, profile, timeout, tell)
+    return _judge(Report(name, file, {}, {}), skeleton, court)
 
 
-def read_learner(file: Path) -> dict[str, Any]:
-    """The learner's notebook as plain JSON, forgiving of all that Jupyter forgives.
+def copies(project: Project, lab: str) -> list[Path]:
+    """Notebooks of a lab in work/, here or in the project, and in the working folder, whatever they are called.
 
-    Raises:
-        CourseError: there is no such file, or it is no notebook.
+    Returns:
+        The one that was saved last first. Those of labs/ and solutions/ are not a learner's.
     """
-    try:
-        notebook = json.loads(file.read_bytes().decode("utf-8-sig"))
-    except IsADirectoryError:
-        raise CourseError(f"{file} is a folder, not a notebook.") from None
-    except FileNotFoundError:
-        raise CourseError(f"{file} does not exist.") from None
-    except OSError as error:
-        raise CourseError(f"{file} cannot be read: {error.strerror}.") from None
-    except (ValueError, RecursionError):
-        raise CourseError(f"{file} is not a notebook: it does not hold JSON.") from None
-    if not isinstance(notebook, dict) or not isinstance(notebook.get("cells"), list) or notebook.get("nbformat") != 4:
-        raise CourseError(f"{file} is not a notebook: it has no cells of notebook format 4.")
-    notebook["metadata"] = notebook["metadata"] if isinstance(notebook.get("metadata"), dict) else {}
-    return notebook
+    found: dict[Path, Path] = {}
+    for folder in (Path("work"), Path(), project.work):
+        for file in folder.glob("*.ipynb") if folder.resolve() not in (project.solutions, project.labs) else ():
+            try:
+                if lab_of(ipynb.read_learner(file), file, project) == lab:
+                    found.setdefault(file.resolve(), file)
+            except CourseError:
+                # What cannot be read may be the one that is meant: its name says so.
+                if file.stem == lab:
+                    found.setdefault(file.resolve(), file)
+    return sorted(found.values(), key=lambda file: -file.stat().st_mtime)
 
 
 def lab_of(notebook: dict[str, Any], file: Path, project: Project, lab: str | None = None) -> str:
-    """The name of the lab a notebook belongs to: what it says itself, then what its file is called.
+    """The name of the lab a notebook belongs to: what it says itself, else what its file is called.
+
+    What a file is called is a person's: a lab's whole name counts, wherever it stands, and a number alone does not.
 
     Raises:
         CourseError: it is of another lab than asked for, or of none of this course.
     """
     squint = notebook["metadata"].get("squint")
     says = squint.get("lab") if isinstance(squint, dict) else None
-    prefix = re.match(r"(\d\d[a-z]?)_", file.name)
-    asked = lab or (prefix[1] if prefix else None)
-    wanted = one_of(project.solutions, asked, ".ipynb").stem if asked else None
+    begun = re.search(r"""\bbegin\(\\?["'](\w+)""", json.dumps(notebook["cells"]))
+    says = says or (begun[1] if begun else None)
+    wanted = one_of(project.solutions, lab, ".ipynb").stem if lab else None
     if says and wanted and says != wanted:
         raise CourseError(f"{file} is a notebook of lab {says}, not of lab {wanted}.")
-    name = wanted or says
+    called = re.sub(r"[\W_]+", "_", file.stem.lower())
+    names = sorted((path.stem for path in project.solutions.glob("*.ipynb")), key=len)
+    name = wanted or says or next((one for one in reversed(names) if f"_{one}_" in f"_{called}_"), None)
     if not name:
-        raise CourseError(f"{file} does not say which lab it is of: give it its name back, NN_name.ipynb.")
+        raise CourseError(f"{file} does not say which lab it is of: say it with --lab NN.")
     if not (project.solutions / f"{name}.ipynb").is_file():
         raise CourseError(f"{file} is a notebook of lab {name}, which this course does not have.")
     return str(name)
 
 
-def match(notebook: dict[str, Any], solution: NotebookNode, shipped: NotebookNode) -> Skeleton:
-    """Find the learner's answers and scratch cells, whatever became of ids, metadata and the order of cells."""
-    ours = [cell for cell in solution.cells if cell.cell_type == "code"]
-    stubs = {cell.id: cell.source for cell in shipped.cells if cell.cell_type == "code" and _is(cell, "exercise")}
-    theirs = [_theirs(cell) for cell in notebook["cells"] if isinstance(cell, dict) and cell.get("cell_type") == "code"]
-    place = {index: _place(cell, ours, stubs) for index, cell in enumerate(theirs)}
-    answers: dict[str, str | None] = {}
-    for position, cell in enumerate(ours):
-        if _is(cell, "exercise"):
-            mine = [index for index, where in place.items() if where == position]
-            # Nothing like the exercise's own cell is left: then any that gives the name to something.
-            mine = mine or [i for i, where in place.items() if where is None and _defines(theirs[i].text, cell.id)][-1:]
-            # Where a cell was copied, the last one counts: so it is in a run from top to bottom.
-            best = [index for index in mine if _defines(theirs[index].text, cell.id)] or mine
-            answers[cell.id] = theirs[best[-1]].text if best else None
-            place |= {index: position if index == best[-1] else None for index in mine}
-    scratch, last = [], -1
-    for index, where in place.items():
-        if where is not None:
-            last = where
-        elif theirs[index].text.strip():
-            scratch.append((last, theirs[index].text))
-    return Skeleton(ours, answers, stubs, scratch)
+@dataclass
+class _Court:
+    """Replays a skeleton, as often as it takes until no cell takes the kernel with it."""
+
+    project: Project
+    folder: Path
+    profile: str
+    timeout: float
+    tell: Callable[[str], object]
+    settled: dict[str, Verdict] = field(default_factory=dict)
+    """Exercises that are not run again: their stubs stand for them."""
+    dropped: set[int] = field(default_factory=set)
+    """Scratch cells that are not run again."""
+
+    def hear(self, skeleton: Skeleton, whole: bool) -> tuple[dict[str, Verdict], list[dict[str, Any]]]:
+        """Verdicts, and what came of each cell: of the whole lab, or of what the exercises need."""
+        while True:
+            merged, owners = _merge(skeleton, set(self.settled), self.dropped, self.timeout)
+            if not whole:
+                merged, owners = _exercises_only(merged, owners)
+            begin = merged.cells[0].metadata.squint
+            # What lies beside the notebook can be imported; it hides nothing that is installed.
+            begin["before"] = [f"import sys\nsys.path.append({str(self.folder)!r})", *begin.get("before", [])]
+            notes = _replay(merged, self.project, self.profile, lambda notes: self._tell_of(skeleton, notes, whole))
+            verdicts = {id: self._verdict(id, skeleton, notes) for id in skeleton.answers}
+            fatal = next((position for position, note in enumerate(notes) if note["lost"]), None)
+            if fatal is None:
+                return verdicts, notes
+            culprit = next((owner for owner in reversed(owners[: fatal + 1]) if owner is not None), None)
+            if culprit is None:
+                raise CourseError(f"The solution's own cell `{notes[fatal]['id']}` did not survive on this machine.")
+            if isinstance(culprit, int):
+                self.dropped.add(culprit)
+            else:
+                self.settled[culprit] = verdicts[culprit]
+
+    def _verdict(self, id: str, skeleton: Skeleton, notes: list[dict[str, Any]]) -> Verdict:
+        return self.settled.get(id) or _verdict(id, skeleton, notes, self.timeout)
+
+    def _tell_of(self, skeleton: Skeleton, notes: list[dict[str, Any]], whole: bool) -> None:
+        """Tell what the last of some notes brought: verdicts, or in the whole lab claims."""
+        if whole:
+            for bundle in _bundles(notes[-1], CLAIM) if notes[-1]["role"] == "after" else []:
+                self.tell(f"{'✓' if bundle.get('held') else '✗'} {bundle.get('claim')}")
+        elif notes[-1]["role"] == "check":
+            for id in notes[-1]["exercises"]:
+                verdict = self._verdict(id, skeleton, notes)
+                self.tell(f"{MARKS.get(verdict.verdict, '✗')} {id}")
 
 
-def _theirs(cell: dict[str, Any]) -> Theirs:
-    source, metadata = cell.get("source", ""), cell.get("metadata")
-    squint = metadata.get("squint") if isinstance(metadata, dict) else None
-    kept = squint.get("id") if isinstance(squint, dict) else None
-    text = "".join(map(str, source)) if isinstance(source, list) else str(source)
-    return Theirs(text, tuple(id for id in (kept, cell.get("id")) if isinstance(id, str)))
-
-
-def _place(cell: Theirs, ours: list[NotebookNode], stubs: dict[str, str]) -> int | None:
-    """Which of our cells one of theirs is: by the id in its metadata, by its id, by its text, by what it defines."""
-    for id in cell.ids:
-        for position, one in enumerate(ours):
-            if one.id == id:
-                return position
-    for position, one in enumerate(ours):
-        if cell.text.strip() in (one.source.strip(), stubs.get(one.id, one.source).strip()):
-            return position
-    for position, one in enumerate(ours):
-        if _is(one, "check") and _checked(cell.text) & _checked(one.source):
-            return position
-    for position, one in enumerate(ours):
-        if _is(one, "exercise") and _defines(cell.text, one.id, like=one.source):
-            return position
-    return None
-
-
-def _checked(text: str) -> set[str]:
-    try:
-        return checked(text)
-    except SyntaxError:
-        return set(re.findall(r"""\bcheck\(\s*["']?(\w+)""", text))
-
-
-def _defines(text: str, name: str, like: str | None = None) -> bool:
-    """Whether code defines `name` at its top level; with `like`, in the way that code does (def, class or value)."""
-    ways = {
-        "def": rf"^(async\s+)?def\s+{name}\b",
-        "class": rf"^class\s+{name}\b",
-        "value": rf"^{name}\b\s*(:[^=]*)?=(?!=)",
-    }
-    wanted = [way for way in ways.values() if like is None or re.search(way, like, re.MULTILINE)]
-    return any(re.search(way, text, re.MULTILINE) for way in wanted)
-
-
-def _is(cell: NotebookNode, tag: str) -> bool:
-    return tag in cell.metadata.get("tags", [])
-
-
-def _judge(name: str, skeleton: Skeleton, project: Project, profile: str, timeout: float) -> Report:
-    """Replay; whenever a learner's cell took the kernel with it, settle that cell and replay without it."""
-    settled: dict[str, Verdict] = {}
-    dropped: set[int] = set()
-    while True:
-        merged, owners = _merge(skeleton, set(settled), dropped, profile, timeout)
-        notes = _replay(merged, project, profile)
-        verdicts = {id: settled.get(id) or _verdict(id, skeleton, notes, timeout) for id in skeleton.answers}
-        fatal = next((position for position, note in enumerate(notes) if note["lost"]), None)
-        if fatal is None:
-            break
-        culprit = next((owner for owner in reversed(owners[: fatal + 1]) if owner is not None), None)
-        if culprit is None:
-            raise CourseError(f"The solution's own cell `{notes[fatal]['id']}` did not survive on this machine.")
-        if isinstance(culprit, int):
-            dropped.add(culprit)
-        else:
-            settled[culprit] = verdicts[culprit]
+def _judge(report: Report, skeleton: Skeleton, court: _Court) -> Report:
+    """The exercises first, with no more of the lab than they need; then, unless it is the smoke profile, the lab."""
+    report.exercises, _ = court.hear(skeleton, whole=False)
+    lost = dict(court.settled)
+    # Who solved it in another of their cells has solved it.
+    while again := {id: more.pop(0) for id, more in skeleton.others.items() if more and not report.has_passed(id)}:
+        court.settled = {id: one for id, one in report.exercises.items() if id not in again and one.verdict != PASSED}
+        second, _ = court.hear(replace(skeleton, answers={**skeleton.answers, **again}), whole=False)
+        for id in (id for id in again if second[id].verdict == PASSED):
+            report.exercises[id], skeleton.answers[id] = second[id], again[id]
+    if court.profile == "smoke":
+        return report
+    # An error may come of what was left out: that exercise is tried again beside the whole lab.
+    court.settled = {id: one for id, one in report.exercises.items() if one.verdict not in (PASSED, ERROR)} | lost
+    second, notes = court.hear(skeleton, whole=True)
+    report.exercises |= {id: second[id] for id in second if not report.has_passed(id)}
+    report.claims = _claims(skeleton, notes)
     after = [note for note in notes if note["role"] == "after" and note["why"] is not None]
-    return Report(name, verdicts, _claims(skeleton, notes, profile), [f"{n['id']}: {_first(n['why'])}" for n in after])
+    report.notes = [f"{note['id']}: {_first(note['why'])}" for note in after]
+    return report
+
+
+def _exercises_only(
+    merged: NotebookNode, owners: list[str | int | None]
+) -> tuple[NotebookNode, list[str | int | None]]:
+    """Exercises and checks, and of the other cells those that make what these use."""
+    kept: list[tuple[NotebookNode, str | int | None]] = []
+    needed: set[str] = set()
+    for cell, owner in zip(reversed(merged.cells), reversed(owners), strict=True):
+        code = python(cell.source)
+        judged = cell.metadata.squint.role in ("exercise", "check") or _is(cell, "setup")
+        if judged or changes(code) & (needed | {"*"}):
+            kept.insert(0, (cell, owner))
+            needed |= uses(code)
+    merged.cells = [cell for cell, _ in kept]
+    return merged, [owner for _, owner in kept]
 
 
 def _merge(
-    skeleton: Skeleton, blank: set[str], dropped: set[int], profile: str, timeout: float
+    skeleton: Skeleton, blank: set[str], dropped: set[int], timeout: float
 ) -> tuple[NotebookNode, list[str | int | None]]:
     """The notebook to replay, and for each of its cells whose it is: an exercise's id, a scratch cell's number, none.
 
@@ -269,7 +264,7 @@ def _merge(
                 owners.append(number)
 
     add_scratch(-1)
-    check = {name: cell.source for cell in skeleton.cells if _is(cell, "check") for name in _checked(cell.source)}
+    check = {name: cell.source for cell in skeleton.cells if _is(cell, "check") for name in checked(cell.source)}
     last: str | None = None
     for position, ours in enumerate(skeleton.cells):
         cell = copy.deepcopy(ours)
@@ -284,13 +279,11 @@ def _merge(
             cell.source = stub if last in blank else MISSING if answer is None else answer
             _theirs_to_run(cell, about | {"role": "exercise", "limit": timeout})
         else:
-            names = [name for name in skeleton.answers if _is(ours, "check") and name in _checked(ours.source)]
+            names = [name for name in skeleton.answers if _is(ours, "check") and name in checked(ours.source)]
             if names:
                 owner = None if names[0] in blank else names[0]
                 about |= {"role": "check", "limit": timeout, "exercises": names}
-            elif profile == "smoke":
-                about["read"] = False
-            about["before"] = [OWN_NAMES] if any(f"{word}(" in ours.source for word in ("check", "claim")) else []
+            about["before"] = [] if _is(ours, "setup") else [OWN_NAMES]
             if last:
                 about["fallback"] = [skeleton.stubs.get(last, MISSING), OWN_NAMES, check.get(last, "")]
             cell.metadata.squint.update(about)
@@ -309,28 +302,40 @@ def _theirs_to_run(cell: NotebookNode, about: dict[str, Any]) -> NotebookNode:
     return cell
 
 
-def _replay(merged: NotebookNode, project: Project, profile: str) -> list[dict[str, Any]]:
-    """What came of each cell, from a pytest of its own."""
+def _replay(
+    merged: NotebookNode, project: Project, profile: str, tell: Callable[[list[dict[str, Any]]], object]
+) -> list[dict[str, Any]]:
+    """What came of each cell, from a pytest of its own; after each cell, `tell` is given all until then."""
     package = str(Path(__file__).parents[2])
     paths = [package, *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "SQUINT_PROFILE": profile}
     # Whatever plugins this Python has, none but these two has a part in a verdict.
-    environment["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
-    environment.pop("PYTEST_ADDOPTS", None)
+    environment |= {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": "", "PYTEST_PLUGINS": ""}
+    environment |= {"PYTHONIOENCODING": "utf-8", "PYTHONDONTWRITEBYTECODE": "1"}
     with tempfile.TemporaryDirectory(prefix="squint-") as folder:
-        file, report = Path(folder, "merged.ipynb"), Path(folder, "report.json")
+        file, report, log = Path(folder, "merged.ipynb"), Path(folder, "report.jsonl"), Path(folder, "log")
         nbformat.write(merged, file)
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--color=no", "--rootdir", folder]
         command += ["-p", "squint.course.validate", "-p", "nbval", "--noconftest", "-c", os.devnull]
         command += ["--labs", "--labs-report", str(report), str(file)]
-        done = subprocess.run(command, cwd=project.root, env=environment, capture_output=True, text=True)
+        notes: list[dict[str, Any]] = []
+        with log.open("wb") as output:
+            process = subprocess.Popen(command, cwd=project.root, env=environment, stdout=output, stderr=output)
         try:
-            notes = json.loads(report.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            notes = []
-    if len(notes) != len(merged.cells):
-        lines = (done.stdout + done.stderr).strip().splitlines() or ["no output"]
-        raise CourseError(f"The replay did not run: {lines[-1]}")
+            running = True
+            while running:
+                running = process.poll() is None
+                lines = report.read_text(encoding="utf-8").split("\n")[:-1] if report.exists() else []
+                for line in lines[len(notes) :]:
+                    notes.append(json.loads(line))
+                    tell(notes)
+                time.sleep(0.1 * running)
+        finally:
+            process.kill()
+            process.wait()
+        if len(notes) != len(merged.cells):
+            lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines() or ["no output"]
+            raise CourseError(f"The replay did not run: {lines[-1]}")
     return notes
 
 
@@ -344,8 +349,10 @@ def _verdict(id: str, skeleton: Skeleton, notes: list[dict[str, Any]], timeout: 
             return Verdict(TIMEOUT, f"Still running in {where} after {timeout:g} s: look for a loop that never ends.")
         if note and note["fate"] == "died":
             return Verdict(ERROR, f"The kernel died in {where}: os._exit, exit(), or more memory than there is.")
+    kind = {"markdown": "Markdown", "raw": "raw text"}.get(skeleton.elsewhere.get(id, ""), "no code")
+    lost = id in skeleton.elsewhere and f"Its cell is {kind} now, which does not run: click beside it and press y."
     if answer is None:
-        return Verdict(NOT_DONE, "The exercise's cell is missing from the notebook.")
+        return Verdict(NOT_DONE, lost or "The exercise's cell is missing from the notebook.")
     bundles = [bundle for bundle in _bundles(check, CHECK) if bundle.get("exercise") == id] if check else []
     raised = _raised(own, answer)
     given = bundles[0].get("verdict") if len(bundles) == 1 else None
@@ -357,7 +364,7 @@ def _verdict(id: str, skeleton: Skeleton, notes: list[dict[str, Any]], timeout: 
     if raised:
         return Verdict(ERROR, raised)
     if answer.strip() == skeleton.stubs.get(id, "").strip():
-        return Verdict(NOT_DONE, "Not done yet: the cell is as it was shipped.")
+        return Verdict(NOT_DONE, lost or "Not done yet: the cell is as it was shipped.")
     if given == NOT_DONE:
         return Verdict(NOT_DONE, hint or "Not done yet.")
     if given in (FAILED, ERROR, TIMEOUT):
@@ -374,16 +381,18 @@ def _raised(note: dict[str, Any], code: str) -> str | None:
         return None
     line = None
     try:
-        ast.parse(code)
-    except SyntaxError as syntax:
-        line = syntax.lineno
-    frames = re.findall(r"Cell In\[\d+\], line (\d+)", _ANSI.sub("", "\n".join(error.get("traceback", []))))
-    line = line or (int(frames[0]) if frames else None)
+        ast.parse(python(code))
+    except UNREADABLE as unreadable:
+        line = getattr(unreadable, "lineno", None)
+    trace = _ANSI.sub("", "\n".join(error.get("traceback", [])))
+    # Below `%%time`, lines are counted from there.
+    below = [str(int(number) + 1) for number in re.findall(r"<timed exec>:(\d+)", trace)]
+    line = line or next(iter(below + re.findall(r"Cell In\[\d+\], line (\d+)", trace)), None)
     message = re.sub(r" \(.*line \d+\)$", "", error["evalue"]).strip()
     return f"{f'line {line}: ' if line else ''}{error['ename']}: {message}"
 
 
-def _claims(skeleton: Skeleton, notes: list[dict[str, Any]], profile: str) -> dict[str, dict[str, Any]]:
+def _claims(skeleton: Skeleton, notes: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """Every claim that the solution makes: as it came out here, or not held where it was not reached."""
     claims: dict[str, dict[str, Any]] = {}
     for cell in skeleton.cells:
@@ -395,7 +404,9 @@ def _claims(skeleton: Skeleton, notes: list[dict[str, Any]], profile: str) -> di
         if note["role"] in ("after", "check"):
             for bundle in _bundles(note, CLAIM):
                 if bundle.get("claim") in claims:
-                    claims[bundle["claim"]] = {"held": bool(bundle.get("held")), "measured": bundle.get("measured")}
+                    measured = {"held": bool(bundle.get("held")), "measured": bundle.get("measured")}
+                    course = {"course": bundle["course"]} if bundle.get("course") else {}
+                    claims[bundle["claim"]] = measured | course
     return claims
 
 
@@ -406,3 +417,7 @@ def _bundles(note: dict[str, Any], mime: str) -> list[dict[str, Any]]:
 
 def _first(why: str | None) -> str:
     return _ANSI.sub("", why or "it did not run").strip().splitlines()[0]
+
+
+def _is(cell: NotebookNode, tag: str) -> bool:
+    return tag in cell.metadata.get("tags", [])

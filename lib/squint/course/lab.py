@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from squint.bootstrap import again
+
 from .project import LAB, CourseError, Project, one_of
 
 START = 120.0
@@ -35,13 +37,15 @@ class Desk:
 
     copied: list[str] = field(default_factory=list)
     outdated: list[str] = field(default_factory=list)
+    damaged: list[str] = field(default_factory=list)
 
 
 def lay_out(project: Project) -> Desk:
     """Copy the labs that the learner does not have yet to work/.
 
     Returns:
-        The labs that were copied, and those in work/ that were begun from another edition than the present one.
+        The labs that were copied, those in work/ that were begun from another edition than the present one, and a
+        sentence for each notebook there that cannot be read.
 
     Raises:
         CourseError: there are no labs, or work/ cannot be written.
@@ -49,6 +53,8 @@ def lay_out(project: Project) -> Desk:
     labs = sorted(project.labs.glob(f"{LAB}.ipynb"))
     if not labs:
         raise CourseError(f"There are no labs in {project.labs}: run `squint build`.")
+    from . import ipynb
+
     desk = Desk()
     try:
         project.work.mkdir(exist_ok=True)
@@ -58,6 +64,7 @@ def lay_out(project: Project) -> Desk:
                 desk.copied.append(lab.stem)
             elif (theirs := _edition(target)) and theirs != _edition(lab):
                 desk.outdated.append(lab.stem)
+        desk.damaged += ipynb.damaged(project.work.glob("*.ipynb"))
     except OSError as error:
         raise CourseError(f"{project.work} cannot be written: {error.strerror}.") from None
     return desk
@@ -132,7 +139,7 @@ def open_lab(project: Project, file: Path, say: Callable[[str], object], browser
     from importlib.util import find_spec
 
     if find_spec("jupyterlab") is None:
-        raise CourseError("JupyterLab is not installed: run `make`.")
+        raise CourseError(f"JupyterLab is not installed: run {again()}.")
     if port and not is_free(port):
         raise CourseError(f"Port {port} is in use: leave --port out, or give another.")
     port, token = port or free_port(), secrets.token_urlsafe(18)
@@ -162,7 +169,7 @@ def open_lab(project: Project, file: Path, say: Callable[[str], object], browser
 
 
 def command(project: Project, port: int) -> list[str]:
-    """How JupyterLab is started: on this machine only, quiet, and never on the network."""
+    """How JupyterLab is started: on this machine only, quiet, never on the network, whatever is set up elsewhere."""
     options = [
         "--no-browser",
         "--ip=127.0.0.1",
@@ -170,6 +177,8 @@ def command(project: Project, port: int) -> list[str]:
         "--ServerApp.port_retries=0",
         f"--ServerApp.root_dir={project.work}",
         "--ServerApp.answer_yes=True",
+        f"--ServerApp.preferred_dir={project.work}",
+        *(f"--ServerApp.{name}=" for name in ("base_url", "certfile", "keyfile", "sock")),
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
         "--LabApp.extension_manager=readonly",
     ]
@@ -178,19 +187,27 @@ def command(project: Project, port: int) -> list[str]:
 
 
 def environment(project: Project, folder: str, token: str) -> dict[str, str]:
-    """JupyterLab's environment: this Python's kernel, the course's library, our settings below the learner's own."""
+    """JupyterLab's environment: this Python's kernel, the course's library, our settings below the learner's own.
+
+    What they set up for servers of their own (an address, a certificate, a password) stays out: this one is ours.
+    """
+    from jupyter_core.paths import jupyter_config_dir
+
+    theirs = Path(jupyter_config_dir(), "lab")
     settings = Path(folder, "labconfig", "default_setting_overrides.json")
     settings.parent.mkdir(parents=True)
     settings.write_text(json.dumps(SETTINGS), encoding="utf-8")
 
-    def first(path: str, variable: str) -> str:
-        return os.pathsep.join([path, *filter(None, [os.environ.get(variable)])])
-
+    paths = [str(project.root / "lib"), *filter(None, [os.environ.get("PYTHONPATH")])]
+    looks = {"JUPYTERLAB_SETTINGS_DIR": "user-settings", "JUPYTERLAB_WORKSPACES_DIR": "workspaces"}
     return os.environ | {
         "JUPYTER_TOKEN": token,
-        "JUPYTER_CONFIG_PATH": first(folder, "JUPYTER_CONFIG_PATH"),
+        "JUPYTER_CONFIG_DIR": folder,
+        "JUPYTER_CONFIG_PATH": "",
+        "JUPYTER_NO_CONFIG": "",
         "JUPYTER_PREFER_ENV_PATH": "1",
-        "PYTHONPATH": first(str(project.root / "lib"), "PYTHONPATH"),
+        "PYTHONPATH": os.pathsep.join(paths),
+        **{name: os.environ.get(name) or str(theirs / kind) for name, kind in looks.items()},
     }
 
 
@@ -235,6 +252,9 @@ def _wait_for(server: subprocess.Popen[Any], port: int, token: str, log: Path) -
         try:
             opener.open(request, timeout=2).close()
             return
+        except urllib.error.HTTPError as error:
+            # It runs, and will not answer otherwise however long one waits.
+            raise CourseError(f"JupyterLab runs on port {port}, but answers {error.code} {error.reason}.") from None
         except (urllib.error.URLError, OSError):
             time.sleep(0.1)
     lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()

@@ -7,6 +7,9 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
+MARKS = {"passed": "✓", "not-done": "○"}
+"""How the verdicts on exercises are marked, all others with ✗."""
+
 LAB = "[0-9][0-9]*_*"
 """What a lab's files are called: the number, `03` or `03b`, is what stands before the first underscore."""
 

@@ -48,7 +48,6 @@ UNJUDGED = ("exercise", "scratch")
 
 _FLOAT = re.compile(r"[-+]?(?:\d+\.\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+]?\d+[eE][-+]?\d+")
 _MEASURED = re.compile(r"⟨[^⟩]*⟩")
-_RESULTS = pytest.StashKey[list[dict[str, Any]]]()
 
 
 class KernelDied(Exception):
@@ -162,8 +161,10 @@ class LabFile(IPyNbFile):
         threads = os.environ.get("SQUINT_THREADS") or os.environ.get("OMP_NUM_THREADS") or "1"
         profile = os.environ.get("SQUINT_PROFILE", "cpu")
         self.folder = tempfile.TemporaryDirectory(prefix="squint-")
-        environment = kernel_environment(Project.find(self.path.parent), profile, int(threads))
-        self.kernel = Kernel(self.folder.name, environment)
+        ipython, here = Path(self.folder.name, "ipython"), Path(self.folder.name, "here")
+        here.mkdir()
+        environment = kernel_environment(Project.find(self.path.parent), profile, int(threads), str(ipython))
+        self.kernel = Kernel(str(here), environment)
         self.clear_next = False
         self.displays: dict[str, tuple[LabCell, int]] = {}
 
@@ -241,7 +242,9 @@ class LabCell(IPyNbCell):
             note["lost"] = not (kernel and kernel.is_alive())
             note["outputs"] = [json.loads(json.dumps(output, default=str)) for output in self.test_outputs or []]
             self.user_properties.append(("seconds", note["seconds"]))
-            self.config.stash[_RESULTS].append(note)
+            if report := self.config.option.labs_report:
+                with open(report, "a", encoding="utf-8") as lines:
+                    lines.write(json.dumps(note) + "\n")
 
     def compare_outputs(self, test: list[Any], ref: list[Any], skip_compare: Any = None) -> bool:
         """Whether the outputs agree with the reference's; says where not in `comparison_traceback`."""
@@ -322,14 +325,12 @@ class LabCell(IPyNbCell):
     def _seen(self, outputs: list[Any]) -> dict[str, list[str]]:
         """What is compared of some outputs, by kind."""
         seen: dict[str, list[str]] = defaultdict(list)
-        if not self.about.get("read", True):
-            return seen
         for output in outputs:
             if is_progress(output):
                 continue
             if output.output_type == "stream":
                 text = without_progress(as_text(output.text))
-                if text.strip() and self.role != "check":
+                if text.strip():
                     seen[output.name].append(text)
             elif output.output_type == "error":
                 seen["error"].append(output.ename)
@@ -342,7 +343,7 @@ class LabCell(IPyNbCell):
                     seen[mime].append(as_text(value))
                 elif mime != WIDGET:
                     seen[mime].append("(shown)")
-        if self.ignored:
+        if self.ignored or self.role == "check":
             return defaultdict(list, {mime: seen[mime] for mime in (CHECK, CLAIM) if mime in seen})
         return seen
 
@@ -362,12 +363,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("squint", "the labs of the course")
     group.addoption("--labs", action="store_true", help="replay executed notebooks and hold them to their outputs")
     group.addoption("--labs-timeout", type=float, default=600.0, help="seconds a cell may run (default: 600)")
-    group.addoption("--labs-report", metavar="FILE", help="write what came of every cell to FILE, as JSON")
+    group.addoption("--labs-report", metavar="FILE", help="add what came of every cell to FILE, a line of JSON a cell")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Refuse nbval's own options, which would run every notebook twice and loosely."""
-    config.stash[_RESULTS] = []
     if config.option.labs and (config.option.nbval or config.option.nbval_lax):
         raise pytest.UsageError("--labs stands in for --nbval: leave that off")
 
@@ -377,12 +377,6 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> LabFile | 
     if parent.config.option.labs and file_path.suffix == ".ipynb":
         return LabFile.from_parent(parent, path=file_path)
     return None
-
-
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Write the report that --labs-report asks for."""
-    if session.config.option.labs_report:
-        Path(session.config.option.labs_report).write_text(json.dumps(session.config.stash[_RESULTS]), encoding="utf-8")
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

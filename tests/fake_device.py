@@ -1,13 +1,22 @@
-"""A second device for machines that have one only: tensors that say they are elsewhere, and will not mix."""
+"""A second device for machines that have one only: tensors that say they are elsewhere, and will not mix.
+
+Run: python tests/fake_device.py 01         (every cell of that lab's solution, on the second device, profile `smoke`)
+"""
 
 from __future__ import annotations
 
+import re
+import sys
+import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from squint import train
 from squint.checks.elsewhere import INPUT, Elsewhere
 
 THERE = torch.device("mps")
@@ -65,6 +74,8 @@ class SecondDevice(Elsewhere):
         )
         if isinstance(value, torch.Tensor) and (to_there or to_here or kwargs.get("device") is not None):
             self._put(value, INPUT if to_there else ON_THE_CPU, anew=True)
+        if name == "_pack_padded_sequence":  # whose second part stays on the CPU, and may
+            self._put(value[1], None, anew=True)
         return value
 
 
@@ -83,9 +94,55 @@ class NoWaits(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
+class _Anywhere(type):
+    """The class of generators that can be made for the second device, too."""
+
+    real = torch.Generator
+
+    def __call__(cls, device: Any = "cpu") -> torch.Generator:
+        return cls.real(_here(device))
+
+    def __instancecheck__(cls, value: Any) -> bool:
+        return isinstance(value, cls.real)
+
+
+class _Generator(metaclass=_Anywhere):
+    pass
+
+
 def second_device(monkeypatch: Any) -> SecondDevice:
     """The mode, with what torch makes without asking it taught about the device."""
-    real = torch.Generator
-    monkeypatch.setattr(torch, "Generator", lambda device="cpu": real(_here(device)))
+    monkeypatch.setattr(torch, "Generator", _Generator)
+    monkeypatch.setattr(train, "_accelerator", _accelerator)
     monkeypatch.setenv("SQUINT_DEVICE", THERE.type)
     return SecondDevice()
+
+
+def _accelerator() -> Any:
+    from accelerate import Accelerator
+
+    found = Accelerator(cpu=True)
+    found.state.device = THERE
+    return found
+
+
+def run_lab(lab: str) -> None:
+    """Run a solution as a script, cell by cell; what raises is printed, and ends it with an error."""
+    path = next((Path(__file__).parents[1] / "solutions").glob(f"{lab}_*.py"))
+    names, failed = vars(sys.modules["__main__"]), False
+    with pytest.MonkeyPatch.context() as patch, second_device(patch):
+        exec(f"from squint.notebook import *; lab = begin({path.stem!r})", names)
+        for cell in re.split(r"(?m)^(?=# %%)", path.read_text(encoding="utf-8")):
+            head = cell.partition("\n")[0]
+            if not head.startswith("# %%") or "[markdown]" in head or '"setup"' in head:
+                continue
+            try:
+                exec(compile(cell, head, "exec"), names)
+            except Exception as error:
+                failed = True
+                print(head, *traceback.format_exception(error)[-3:], sep="\n", file=sys.stderr)
+    sys.exit(failed)
+
+
+if __name__ == "__main__":
+    run_lab(sys.argv[1])

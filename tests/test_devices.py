@@ -6,13 +6,15 @@ from dataclasses import replace
 import pytest
 import torch
 from cells import answered, answers, checks, solution
-from fake_device import THERE, SecondDevice
-from test_checks import EXERCISES, right_answers
+from fake_device import THERE, SecondDevice, second_device
+from test_checks import EXERCISES, LABS, right_answers
 from torch import nn
 
 from squint.checks import engine
 from squint.checks.elsewhere import Elsewhere, Mixed
 from squint.checks.engine import Case, Check, judge
+from squint.models import gru, seq2seq, word2vec
+from squint.text import decode
 
 HINTS = ("a nudge of a hint", "a plan of a hint")
 
@@ -294,3 +296,53 @@ def test_a_failure_that_is_not_the_precision_s_is_not_excused():
         return x.view(-1).view(x.shape).sum(1)
 
     assert not judge(check, contiguous).passed
+
+
+def test_a_compiled_answer_is_judged_as_it_was_written():
+    reference = checks("00")["nearest"].reference
+    assert judge(checks("00")["nearest"], torch.compile(reference)).passed
+
+
+# ---------------------------------------------------------------- the library and the labs on a second device
+
+
+@pytest.mark.parametrize("kind", ["pre-norm", "post-norm", "recurrent"])
+def test_translators_train_and_write_on_a_second_device(kind: str, monkeypatch: pytest.MonkeyPatch):
+    shape = seq2seq.Config(11, dim=8, heads=2, hidden=16, blocks=1, norm_first=kind == "pre-norm", tokens=16)
+    model = (gru.GRU(gru.Config(11, 8)) if kind == "recurrent" else seq2seq.Seq2Seq(shape)).eval()
+    source, labels = torch.tensor([[5, 6, 7, 2], [8, 9, 2, 0]]), torch.tensor([[4, 3, 2], [7, 2, 0]])
+    limit = torch.tensor([6, 5])
+    loss, written = model.loss(source, labels, 0.1).item(), decode.beam_search(model, model.begin(source), limit=limit)
+    with second_device(monkeypatch) as there:
+        model.to(THERE)
+        source, labels, limit = (each.to(THERE) for each in (source, labels, limit))
+        found = model.loss(source, labels, 0.1)
+        found.backward()
+        assert there.is_there(found) and found.item() == pytest.approx(loss, rel=1e-5)
+        assert decode.beam_search(model, model.begin(source), limit=limit) == written
+        assert len(decode.greedy(model, model.begin(source), limit=limit)) == 2
+
+
+def test_word_vectors_are_asked_on_a_second_device(monkeypatch: pytest.MonkeyPatch):
+    table, questions = torch.randn(40, 8), torch.randint(40, (9, 4))
+    expected = word2vec.answers(table, questions).tolist()
+    with second_device(monkeypatch) as there:
+        vectors, asked = table.to(THERE), questions.to(THERE)
+        assert word2vec.answers(vectors, asked).tolist() == expected
+        assert there.is_there(word2vec.most_similar(vectors, vectors[3], 4, [3]))
+        assert there.is_there(word2vec.analogy(vectors, 1, 2, 3, 4))
+        assert there.is_there(word2vec.one_hot(asked[0], 40) @ vectors)
+        assert there.is_there(word2vec.window_pairs(asked[0], torch.ones_like(asked[0])))
+        assert there.is_there(word2vec.weat(*vectors.split(10)))
+        assert 0 < word2vec.weat_p_value(*vectors.split(10), shuffles=50) <= 1
+        assert word2vec.accuracy(vectors, questions) >= 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("lab", LABS)
+def test_a_lab_runs_on_a_second_device(lab: str):
+    """Nothing is made on the CPU that meets the device, nothing is in float64 there, and no picture is drawn of it."""
+    settings = {"SQUINT_PROFILE": "smoke", "SQUINT_THREADS": "1", "MPLBACKEND": "Agg"}
+    command = [sys.executable, str(Path(__file__).with_name("fake_device.py")), lab]
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **settings}, check=False)
+    assert done.returncode == 0, done.stderr

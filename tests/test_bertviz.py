@@ -54,6 +54,15 @@ def test_wrong_sizes_are_refused():
         bertviz.head_view(torch.ones(1, 1, 3, 3), ["two", "tokens"])
 
 
+def test_the_wide_views_fit_a_column_of_900_pixels(views):
+    """With the card's padding, 24 pixels; and what makes them narrower is still found in bertviz's own scripts."""
+    assert max(bertviz.LEAST.values()) <= 900 - 24
+    assert "DIV_WIDTH = 870" in views["model"].html and "DIV_WIDTH = 970" not in views["model"].html
+    assert "MATRIX_WIDTH = 154" in views["neuron"].html and "MATRIX_WIDTH = 200" not in views["neuron"].html
+    left_text, padding, matrix, dot = 15 * 8, 25, 154, 26
+    assert 2 * left_text + 5.5 * padding + 3 * matrix + dot <= bertviz.LEAST["neuron"]
+
+
 def test_a_page_that_is_not_bertvizs_is_refused():
     with pytest.raises(ValueError, match="1.4.1"):
         bertviz.offline("<p>something else</p>", "nothing", 100)
@@ -102,5 +111,5 @@ def test_a_browser_draws_all_views_on_one_page_and_equal_ones_twice(views, tmp_p
     assert backgrounds == ["rgb(255, 255, 255)"] * 4
     assert (opened, selected) == ("visible", "1")
     # The page shrinks pictures, as JupyterLab does; all rows and columns are there all the same.
-    assert sizes[1]["width"] >= 970 and sizes[1]["height"] > 3 * 7 * 21
-    assert sizes[2]["width"] >= 1010
+    assert sizes[1]["width"] >= 870 and sizes[1]["height"] > 3 * 7 * 21
+    assert sizes[2]["width"] >= 870

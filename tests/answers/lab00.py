@@ -13,7 +13,7 @@ COLUMN = {"dim": 1, "keepdim": True}
 
 def zeros(images, factor):
     batch, channels, height, width = images.shape
-    return torch.zeros(batch, channels, height // factor, width // factor)
+    return images.new_zeros(batch, channels, height // factor, width // factor)
 
 
 def loops(images, factor, rows=0, steps=0, stride=None, operation=torch.Tensor.mean):
@@ -68,7 +68,8 @@ def as_lists(images, factor):
 
 def by_matrices(images, factor):
     def average(size):
-        return torch.eye(size // factor, dtype=images.dtype).repeat_interleave(factor, 1) / factor
+        eye = torch.eye(size // factor, dtype=images.dtype, device=images.device)
+        return eye.repeat_interleave(factor, 1) / factor
 
     return average(images.shape[2]) @ images @ average(images.shape[3]).T
 
@@ -158,6 +159,29 @@ def by_unit_distance(queries, memory):
     return unit.square().sum(-1).argmin(dim=1)
 
 
+def bend_by_loop(right, cost, share=0.95):
+    best = None
+    for size, accuracy in right.items():
+        if accuracy >= share * max(right.values()) and (best is None or cost[size] < cost[best]):
+            best = size
+    return best
+
+
+def bend_from_the_cheap_end(right, cost, share=0.95):
+    size = None
+    for size in sorted(cost, key=cost.get):
+        if right[size] / max(right.values()) >= share:
+            break
+    return size
+
+
+def bend_by_tensors(right, cost, share=0.95):
+    sizes = list(right)
+    accuracy, price = torch.tensor([right[s] for s in sizes]), torch.tensor([float(cost[s]) for s in sizes])
+    price[accuracy < share * accuracy.max()] = float("inf")
+    return sizes[int(price.argmin())]
+
+
 RIGHT = {
     "numbers_per_picture": [3072, np.int64(3072), torch.zeros(3, 32, 32).numel(), torch.Size([3, 32, 32]).numel()],
     "shrink": [
@@ -167,7 +191,7 @@ RIGHT = {
         lambda x, k: F.adaptive_avg_pool2d(x, (x.shape[2] // k, x.shape[3] // k)),
         lambda x, k: x.unfold(2, k, k).unfold(3, k, k).mean((-1, -2)),
         lambda x, k: reduce(x, BLOCKS, "sum", dy=k, dx=k) / (k * k),
-        lambda x, k: np.add.reduceat(np.add.reduceat(x.numpy(), np.arange(0, x.shape[2], k), 2),
+        lambda x, k: np.add.reduceat(np.add.reduceat(x.cpu().numpy(), np.arange(0, x.shape[2], k), 2),
                                      np.arange(0, x.shape[3], k), 3) / k**2,
     ],
     "cosine_similarity": [
@@ -178,18 +202,24 @@ RIGHT = {
         lambda a, b: [[F.cosine_similarity(x, y, dim=0) for y in b] for x in a],
         lambda a, b: [F.cosine_similarity(x, b) for x in a],
         lambda a, b: (a.div_(a.norm(**COLUMN))) @ (b.div_(b.norm(**COLUMN))).T,
-        lambda a, b: np.inner(a, b) / np.outer(np.linalg.norm(a, axis=1), np.linalg.norm(b, axis=1)),
+        lambda a, b: np.inner(a.cpu(), b.cpu()) / np.outer(*(np.linalg.norm(x.cpu(), axis=1) for x in (a, b))),
         lambda a, b: a @ b.T / (a.norm(**COLUMN) * b.norm(**COLUMN).T + 1e-8),
     ],
     "nearest": [
         query_by_query, by_max, by_sorting, by_unit_distance,
         lambda q, m: cosine(m, q).argmax(0),
         lambda q, m: cosine(q, m).argsort(dim=1)[:, -1],
-        lambda q, m: np.argmax(np.asarray(cosine(q, m)), axis=-1),
+        lambda q, m: np.argmax(np.asarray(cosine(q, m).cpu()), axis=-1),
         lambda q, m: torch.max(cosine(q, m), dim=1)[1],
         lambda q, m: [int(row.argmax()) for row in cosine(q, m)],
         lambda q, m: torch.cdist(F.normalize(q), F.normalize(m)).argmin(1),
         lambda q, m: best_of_loop(q, m, best=-1.0),
+    ],
+    "bend": [
+        bend_by_loop, bend_from_the_cheap_end, bend_by_tensors,
+        lambda right, cost, share=0.95: min(
+            (price, size) for size, price in cost.items() if right[size] >= share * max(right.values())
+        )[1],
     ],
 }  # fmt: skip
 
@@ -469,5 +499,95 @@ def nearest(queries, memory):
     return answer
 """,
         "You dropped the sign",
+    ),
+    (
+        "bend",
+        """
+def bend(right, cost, share=0.95):
+    enough = 0.95 * 100
+    good = [size for size in right if right[size] >= enough]
+    return min(good, key=lambda size: cost[size])
+""",
+        "empty",
+    ),
+    (
+        "bend",
+        """
+def bend(right, cost, share=0.95):
+    enough = share * max(right.values())
+    good = [size for size in right if right[size] >= enough]
+    return min(cost, key=lambda size: cost[size])
+""",
+        "the cheapest of all, good enough or not",
+    ),
+    (
+        "bend",
+        """
+def bend(right, cost, share=0.95):
+    enough = share * max(right)
+    good = [size for size in right if right[size] >= enough]
+    return min(good, key=lambda size: cost[size])
+""",
+        "max(right) is the largest size",
+    ),
+    (
+        "bend",
+        """
+def bend(right, cost, share=0.95):
+    best = max(right.values())
+    good = []
+    for size in right:
+        if right[size] > share * best:
+            good.append(size)
+    return min(good, key=lambda size: cost[size])
+""",
+        "at least means >=",
+    ),
+    (
+        "bend",
+        """
+def bend(right, cost, share=0.95):
+    enough = share * max(right.values())
+    return min([size for size in right if right[size] >= enough])
+""",
+        "the smallest size for the cheapest",
+    ),
+    (
+        "bend",
+        """
+def bend(right, cost, share=0.95):
+    enough = share * max(right.values())
+    found = list(right)[0]
+    for size in right:
+        if right[size] < enough:
+            break
+        found = size
+    return found
+""",
+        "One that comes after it may be good enough",
+    ),
+    (
+        "bend",
+        """
+def bend(right, cost, share=0.95):
+    sizes = sorted(cost, key=lambda s: cost[s], reverse=True)
+    last = sizes[0]
+    for s in sizes:
+        if right[s] < share * max(right.values()):
+            return last
+        last = s
+    return last
+""",
+        "You went down from the dearest",
+    ),
+    (
+        "bend",
+        """
+def bend(right, cost, share=0.95):
+    enough = max(right.values()) - share
+    good = [size for size in right if right[size] >= enough]
+    return min(good, key=lambda size: cost[size])
+""",
+        "You subtracted the share",
     ),
 ]

@@ -1,4 +1,4 @@
-"""Lab 00: how many numbers a picture is, shrinking by averaging, cosine similarity, the nearest neighbour."""
+"""Lab 00: how many numbers a picture is, shrinking, cosine similarity, the nearest neighbour, the bend of a curve."""
 
 from __future__ import annotations
 
@@ -94,7 +94,6 @@ def pictures(seed: int) -> list[Case]:
         Case("factor 1, which changes nothing", paint(2, 3, 4, 4), 1),
         Case("all the way down to one pixel", paint(2, 3, 8, 8), 8),
         Case("pictures stored with the channels last in memory", on_the_side, 4),
-        Case("float64", paint(2, 3, 8, 8).double(), 2),
     ]
 
 
@@ -174,7 +173,6 @@ def pairs_of_lists(seed: int) -> list[Case]:
         Case("one with one", draw(1, 8), draw(1, 8)),
         Case("very short and very long vectors", draw(3, 5) * lengths, draw(3, 5) * lengths.flip(0)),
         Case("vectors that are not contiguous in memory", draw(6, 4).T, draw(6, 3).T),
-        Case("float64", draw(3, 5).double(), draw(2, 5).double()),
     ]
 
 
@@ -265,7 +263,6 @@ def queries_and_memory(seed: int) -> list[Case]:
         Case("one thing to choose from", draw(3, 4), draw(1, 4)),
         Case("queries that are in the memory themselves", memory[[4, 1]], memory),
         Case("vectors that are not contiguous in memory", draw(8, 5).T, draw(8, 6).T),
-        Case("float64", draw(4, 6).double(), draw(9, 6, lengths=True).double()),
     ]  # fmt: skip
 
 
@@ -330,6 +327,95 @@ nearest = Check(
     }),
 )  # fmt: skip
 
+# bend
+
+
+def curves(seed: int) -> list[Case]:
+    """Accuracies and costs to choose from: the best is not always the largest, nor the cheapest the smallest.
+
+    Accuracies and costs stand in different orders, and no accuracy lies near the line, but where it lies upon it.
+    """
+    flat = {32: 57.5, 16: 57.3, 8: 57.2, 4: 55.7, 2: 45.1}
+    price = {32: 21.9, 16: 5.5, 8: 1.4, 4: 0.3, 2: 0.1}
+    uneven = {64: 61.0, 32: 70.0, 24: 66.9, 16: 60.0, 12: 67.0, 8: 40.0}
+    odd = {8: 2.0, 12: 9.0, 16: 5.0, 24: 7.0, 32: 3.0, 64: 20.0}
+    return [
+        Case("three sizes", {32: 60.0, 16: 59.0, 8: 20.0}, {32: 16, 16: 4, 8: 1}),
+        Case("the curve of this lab", flat, price),
+        Case("a share of one half", flat | {4: 30.0, 2: 20.0}, price, 0.5),
+        Case("the best is not the largest, and large is not dear", uneven, odd),
+        Case("only the best is good enough", uneven, {size: 100 - c for size, c in odd.items()}, 0.99),
+        Case("one that keeps just the share", {32: 80.0, 16: 64.0, 8: 40.0, 4: 39.0}, {4: 1, 8: 4, 16: 9, 32: 64}, 0.5),
+        Case("the cheapest is the best", {8: 70.0, 16: 50.0, 32: 45.0}, {8: 4, 16: 16, 32: 64}),
+        Case("two that are equally good", {32: 60.0, 16: 60.0, 8: 40.0}, {32: 64, 16: 16, 8: 4}),
+        Case("an accuracy that comes back", {32: 90.0, 16: 50.0, 8: 88.0, 4: 10.0}, {32: 64, 16: 16, 8: 4, 4: 1}),
+        Case("small numbers: right of one", {32: 0.9, 16: 0.88, 8: 0.5}, {32: 16, 16: 4, 8: 1}),
+        Case("a single size", {8: 30.0}, {8: 4}),
+    ]
+
+
+def stops_at_the_first(right: dict[int, float], cost: dict[int, float], share: float = 0.95) -> int:
+    """From the first size on, as long as it goes well."""
+    kept = next(iter(right))
+    for size in right:
+        if right[size] < share * max(right.values()):
+            break
+        kept = size
+    return kept
+
+
+def stops_going_down(right: dict[int, float], cost: dict[int, float], share: float = 0.95) -> int:
+    """From the dearest down, as long as it goes well."""
+    return stops_at_the_first({size: right[size] for size in sorted(cost, key=lambda s: -cost[s])}, cost, share)
+
+
+bend = Check(
+    cases=curves,
+    hints=(
+        "Two things make a size the one you want. Which of them does the last line take care of, and which is left?",
+        "enough is a number: the share times the largest accuracy of all. good keeps the sizes whose accuracy is at "
+        "least that number.",
+    ),
+    misconceptions=edits({
+        "share * max(right.values())": {
+            "share": "You compared accuracies with the share itself. Enough is that share of the best: share times "
+            "the largest accuracy.",
+            "100 * share": "You asked for 95 of 100 right. Enough is 95 % of the *best*, whatever that is.",
+            "max(right.values()) - share": "You subtracted the share. A share of the best is a product: multiply.",
+            "max(right.values()) - 100 * (1 - share)": "You took points off the best, five for a share of 95 %. A "
+            "share of the best is a product: multiply.",
+            "max(right.values())": "You asked for the best itself. A share of it is enough: multiply by share.",
+            "share * min(right.values())": "You returned the cheapest of all, good enough or not. Look among the good "
+            "ones only, those that keep a share of the best, max(right.values()).",
+            "share * right[max(right)]": "You took the largest size for the best one. The best is the largest "
+            "accuracy, max(right.values()).",
+            "share * sum(right.values()) / len(right)": "You took a share of the mean. Take it of the best: max.",
+            "0.95 * max(right.values())": "You wrote the 0.95 out. How much is enough is handed over as share.",
+            "share * max(right)": "max(right) is the largest size, since a dictionary goes by its keys. The largest "
+            "accuracy is max(right.values()).",
+            "share * max(cost.values())": "You took a share of the largest cost. What should be kept is the accuracy.",
+        },
+        "right[size] >= enough": {
+            "right[size] > enough": "A size that keeps just the share keeps enough: at least means >=.",
+            "right[size] <= enough": "These are the sizes that do not keep enough. Turn the comparison round.",
+            "size >= enough": "You compared the size. Compare how often it is right: right[size].",
+        },
+        "min(good, key=lambda size: cost[size])": {
+            "max(good, key=lambda size: cost[size])": "You returned the dearest of the good ones. Take the cheapest.",
+            "max(good, key=lambda size: right[size])": "You returned the best. The cheapest that is good enough is "
+            "asked for.",
+            "min(good)": "You took the smallest size for the cheapest. What it costs, cost says.",
+            "min(cost[size] for size in good)": "You returned what it costs. Return the size.",
+            "good": "These are all that are good enough. Return the cheapest of them.",
+        },
+    }, versions={
+        "You went down from the dearest and stopped at the first that fails. A cheaper one may be good enough again: "
+        "look at all of them.": stops_going_down,
+        "You went from size to size and stopped at the first that fails. One that comes after it may be good enough, "
+        "and cheaper: look at all of them.": stops_at_the_first,
+    }),
+)  # fmt: skip
+
 CHECKS = exercises(
     "00",
     {
@@ -337,5 +423,6 @@ CHECKS = exercises(
         "shrink": shrink,
         "cosine_similarity": cosine_similarity,
         "nearest": nearest,
+        "bend": bend,
     },
 )

@@ -23,8 +23,14 @@ DIGITS = 3
 CARD = "background:#fff;color:#202020;color-scheme:light;padding:12px;border-radius:6px;overflow-x:auto"
 # JupyterLab shrinks every svg to its column and sets its height to auto, which would cut off the last rows.
 STYLE = "div.squint-bertviz div svg{max-width:none;min-width:var(--least);height:revert-layer}"
-LEAST = {"head": 360, "model": 970, "neuron": 1010}
+LEAST = {"head": 360, "model": 870, "neuron": 870}
 """Pixels that each view needs from side to side; a narrower page scrolls."""
+NARROWER = {
+    "DIV_WIDTH = 970": "DIV_WIDTH = 870",
+    "MATRIX_WIDTH = 200": "MATRIX_WIDTH = 154",
+    "k (elementwise)": "k, by entry",
+}
+"""What makes the model view and the neuron view fit JupyterLab's column on a laptop, some 900 pixels with the card."""
 
 
 @dataclass(frozen=True)
@@ -145,7 +151,7 @@ class Spelled:
 
 def rounded(x: Tensor) -> Tensor:
     """Few decimals, in float64 so that they print as few decimals."""
-    return x.detach().double().cpu().round(decimals=DIGITS)
+    return x.detach().cpu().double().round(decimals=DIGITS)
 
 
 def as_layers(attention: Float[Tensor, "layers heads queries keys"]) -> list[Tensor]:
@@ -209,9 +215,11 @@ def offline(page: str, description: str, least: int) -> View:
 
 
 def mended(draw: str) -> str:
-    """bertviz's own script, without its network addresses and safe inside a page."""
+    """bertviz's own script, without its network addresses, narrower and safe inside a page."""
     draw = re.sub(r"require\.config\(\{.*?\}\);", "", draw, flags=re.DOTALL)
     draw = draw.replace('"VIEW"', "root.id")
+    for wide, narrow in NARROWER.items():
+        draw = draw.replace(wide, narrow)
     # The neuron view looks for #vis on the whole page, and would find the drawing of a view above it.
     draw = draw.replace('d3.select("#vis")', "d3.select(`#${config.rootDivId} #vis`)")
     # A token such as </script> or <!-- must not end the script that holds it.

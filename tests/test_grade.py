@@ -374,7 +374,7 @@ def test_own_cells_own_settings_and_own_files_cost_nobody_an_answer(tmp_path, mo
     told = []
     report = judged(project, notebook, tell=told.append)
     assert report.passed and report.notes == [], report
-    assert told == ["✓ double", "✓ square", "✓ limit", "✓ squares outgrow doubles"]
+    assert told[1:4] == ["✓ double", "✓ square", "✓ limit"] and told[-1] == "✓ squares outgrow doubles"
     assert sorted(path.name for path in project.work.iterdir()) == [f"{NAME}.ipynb", "random.py", "solved.py"]
 
 
@@ -596,8 +596,23 @@ def test_the_table_says_exercise_verdict_and_hint(tmp_path, monkeypatch):
     monkeypatch.chdir(project.root)
     result = CliRunner().invoke(app, ["check", f"work/{NAME}.ipynb"])
     assert result.exit_code == 1
-    assert result.stderr.splitlines() == ["✗ double", "✓ square", "✓ limit", "✓ squares outgrow doubles"], "as it goes"
+    assert result.stderr.splitlines() == [
+        f"Judging work/{NAME}.ipynb", "✗ double", "✓ square", "✓ limit",
+        "Now the whole lab, for its claims", "✓ squares outgrow doubles",
+    ]  # fmt: skip
     rows = [line.split() for line in result.stdout.splitlines()]
     assert ["double", "✗", "failed", "double(1)", "is", "2"] in rows
     assert ["square", "✓", "passed"] in rows
     assert "✓ squares outgrow doubles (measured 100)" in result.stdout
+
+
+def test_the_line_of_an_error_is_the_cells_own_whatever_magics_stand_above_it(tmp_path):
+    project = built_course(tmp_path)
+    answers = {
+        "double": "%matplotlib inline\n\n!true\n\ndouble = lost",
+        "square": "%%time\n\nx = 1\nsquare = lost",
+        "limit": "\n%cd .\n\nlimit = lost",
+    }
+    report = judged(project, learner(project, **answers), profile="smoke")
+    hints = [one.hint for one in report.exercises.values()]
+    assert hints == [f"line {line}: NameError: name 'lost' is not defined" for line in (5, 4, 4)]

@@ -12,6 +12,7 @@ UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
 """What Python raises over a text that it cannot read."""
 
 _DEFINITION = re.compile(r"^(?:(?:async\s+)?def|class)\s+(\w+)|^(\w+)\s*(?::[^=\n]*)?=(?!=)", re.MULTILINE)
+_FILLS = re.compile(r"^(append|extend|insert|update|add|setdefault|load_state_dict)$|[^_]_$")
 
 
 def statements(code: str) -> Iterator[ast.stmt]:
@@ -53,26 +54,32 @@ def defined(node: ast.stmt) -> set[str]:
 
 
 @cache
+def steps(code: str) -> tuple[str, ...]:
+    """A cell's outermost statements, each as a text of its own."""
+    try:
+        return tuple(map(ast.unparse, ast.parse(code).body))
+    except UNREADABLE:
+        return (code,)
+
+
+@cache
 def changes(code: str) -> set[str]:
-    """The names that may mean something else after a cell has run; those of which it sets a part (`x[0] = 1`) too."""
+    """The names that may mean something else after a cell has run.
+
+    Those too of which it sets a part (`x[0] = 1`), or which it fills (`x.append(1)`, `x.zero_()`).
+    """
     try:
         symbols = symtable.symtable(code, "cell", "exec").get_symbols()
-        parts = [
-            part
-            for node in statements(code)
-            for part in ast.walk(node)
-            if isinstance(part, ast.Subscript | ast.Attribute)
-        ]
-        whole = {one.get_name() for one in symbols if one.is_assigned() or one.is_imported() or one.is_namespace()}
-        return whole | {
-            name.id
-            for part in parts
-            if isinstance(part.ctx, ast.Store)
-            for name in ast.walk(part)
-            if isinstance(name, ast.Name)
-        }
+        parts = [part for node in statements(code) for part in ast.walk(node)]
     except UNREADABLE:
         return defines(code)
+    names = {one.get_name() for one in symbols if one.is_assigned() or one.is_imported() or one.is_namespace()}
+    for part in parts:
+        filler = part.func if isinstance(part, ast.Call) else None
+        filled = isinstance(filler, ast.Attribute) and _FILLS.search(filler.attr)
+        if filled or (isinstance(part, ast.Subscript | ast.Attribute) and isinstance(part.ctx, ast.Store)):
+            names |= {each.id for each in ast.walk(filler or part) if isinstance(each, ast.Name)}
+    return names
 
 
 @cache

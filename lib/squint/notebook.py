@@ -19,7 +19,7 @@ import torch
 
 from squint import device as devices
 from squint.checks import engine
-from squint.names import changes, uses
+from squint.names import changes, steps, uses
 from squint.viz import style
 
 if TYPE_CHECKING:
@@ -349,21 +349,26 @@ def _is_solved(lab: Lab, name: str) -> bool:
     return name in lab.verdicts and lab.verdicts[name].passed
 
 
-def _stood_in(lab: Lab) -> list[str]:
-    """The exercises, not solved, whose stand-in had a part in what the running cell shows.
+def _is_trained(thing: Any) -> bool:
+    """Whether a thing has weights, so that whoever uses it may have changed it."""
+    return isinstance(thing, torch.nn.Module) or (isinstance(thing, torch.Tensor) and thing.requires_grad)
 
-    That is: the cell uses it, or a cell that made what it uses, or one that trained it. Without a record of what was
+
+def _stood_in(lab: Lab) -> list[str]:
+    """The exercises, not solved, whose stand-in had a part in what the running cell claims.
+
+    That is: its claims use it, or a line that made what they use, or one that trained it. Without a record of what was
     run, they all had.
     """
     course = [name for name in lab.checks if name in lab.stand_ins and not _is_solved(lab, name)]
     cells = lab.names.get("In") if course else None
     if not cells:
         return course
-    needed = uses(cells[-1])
-    for cell in reversed(cells[:-1]):
-        trained = {name for name in needed if isinstance(lab.names.get(name), torch.nn.Module)}
-        if changes(cell) & needed or uses(cell) & trained:
-            needed = needed | uses(cell)
+    needed = set().union(*(uses(step) for step in steps(cells[-1]) if "claim" in uses(step)))
+    for step in reversed([step for cell in cells for step in steps(cell)]):
+        trained = {name for name in needed if _is_trained(lab.names.get(name))}
+        if changes(step) & needed or uses(step) & trained:
+            needed = needed | uses(step)
     return [name for name in course if name in needed]
 
 

@@ -74,7 +74,7 @@ def _news(quiet: bool) -> Iterator[Callable[[str], object]]:
     if not console.is_terminal:
         yield lambda line: None if quiet else typer.echo(line, err=True)
         return
-    with console.status("") as status:
+    with console.status("Reading") as status:
         yield lambda line: status.update(Text(line))
 
 

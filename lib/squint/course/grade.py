@@ -109,6 +109,7 @@ def grade(
     named = notebook["metadata"].get("squint")
     if not (isinstance(named, dict) and named.get("lab")) and all(code is None for code in skeleton.answers.values()):
         raise CourseError(f"{file} is not a notebook of lab {name}: none of that lab's exercises are in it.")
+    tell(f"Judging {file}")
     court = _Court(project, file.resolve().parent, profile, timeout, tell)
     return _judge(Report(name, file, {}, {}), skeleton, court)
 
@@ -221,6 +222,7 @@ def _judge(report: Report, skeleton: Skeleton, court: _Court) -> Report:
         return report
     # An error may come of what was left out: that exercise is tried again beside the whole lab.
     court.settled = {id: one for id, one in report.exercises.items() if one.verdict not in (PASSED, ERROR)} | lost
+    court.tell("Now the whole lab, for its claims")
     second, notes = court.hear(skeleton, whole=True)
     report.exercises |= {id: second[id] for id in second if not report.has_passed(id)}
     report.claims = _claims(skeleton, notes)
@@ -379,15 +381,15 @@ def _raised(note: dict[str, Any], code: str) -> str | None:
     error = next((output for output in note.get("outputs", []) if output["output_type"] == "error"), None)
     if error is None or error["ename"] == "NotImplementedError":
         return None
-    line = None
+    line, plain = None, python(code)
     try:
-        ast.parse(python(code))
+        ast.parse(plain)
     except UNREADABLE as unreadable:
         line = getattr(unreadable, "lineno", None)
-    trace = _ANSI.sub("", "\n".join(error.get("traceback", [])))
-    # Below `%%time`, lines are counted from there.
-    below = [str(int(number) + 1) for number in re.findall(r"<timed exec>:(\d+)", trace)]
-    line = line or next(iter(below + re.findall(r"Cell In\[\d+\], line (\d+)", trace)), None)
+    # IPython counts from the first line that is not blank, and below `%%time` from there.
+    trace, above = _ANSI.sub("", "\n".join(error.get("traceback", []))), len(plain) - len(plain.lstrip("\n"))
+    frames = re.findall(r"<timed exec>:(\d+)", trace) or re.findall(r"Cell In\[\d+\], line (\d+)", trace)
+    line = line or (int(frames[0]) + above if frames else None)
     message = re.sub(r" \(.*line \d+\)$", "", error["evalue"]).strip()
     return f"{f'line {line}: ' if line else ''}{error['ename']}: {message}"
 

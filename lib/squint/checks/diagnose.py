@@ -64,7 +64,7 @@ class Standard:
     @classmethod
     def of(cls, check: Check, seed: int, device: torch.device | None, single: bool = False) -> Standard:
         """The one that was made before, if there was."""
-        key = (seed, str(device), single)
+        key = (seed, str(device or "cpu"), single)
         if key not in check.kept:
             check.kept[key] = cls(check, seed, device, single)
         return check.kept[key]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any, TypeVar
+
+from squint.device import seconds
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -32,11 +33,5 @@ def at_pace(yours: F, course: F, *example: Any, most: float = 6.0) -> F:
 
 def _seconds(function: Callable[..., Any], example: tuple[Any, ...]) -> float:
     """The best of three calls; of one, where that took long."""
-    best = float("inf")
-    for _ in range(3):
-        start = time.perf_counter()
-        function(*example)
-        best = min(best, time.perf_counter() - start)
-        if best > 0.5:
-            break
-    return best
+    first = seconds(lambda: function(*example))
+    return first if first > 0.5 else min(first, seconds(lambda: function(*example), times=2))

@@ -270,9 +270,10 @@ def test_a_damaged_notebook_in_work_is_told_by_lab_and_doctor(project):
     save(learner(project), kept)
     (project.work / f"{NAME}.ipynb").write_text("", encoding="utf-8")
     (project.work / "copy.ipynb").write_text("<html>", encoding="utf-8")
+    (project.work / f"._{NAME}.ipynb").write_bytes(b"\0\5\26\7Mac OS X")
     for said in (squint("lab", "07", "--no-jupyter").stderr, doctor._work(project)[1]):
         assert f"{NAME}.ipynb is not a notebook: it is empty. An earlier state is in {kept}." in said
-        assert "copy.ipynb is not a notebook: it is a web page" in said
+        assert "copy.ipynb is not a notebook: it is a web page" in said and "._" not in said
     assert "it is empty" in squint("check", "07", expect=2).stderr
 
 

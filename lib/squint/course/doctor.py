@@ -161,7 +161,7 @@ def _work(project: Project) -> tuple[bool, str]:
             pass
     except OSError as error:
         return False, f"{project.work} cannot be written ({error.strerror}): change its owner or its permissions."
-    notebooks = list(project.work.glob("*.ipynb"))
+    notebooks = list(project.work.glob("[!.]*.ipynb"))
     if damaged := list(ipynb.damaged(notebooks)):
         return False, " ".join(damaged)
     return True, f"{len(notebooks)} notebooks, and it can be written"

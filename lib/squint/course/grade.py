@@ -122,13 +122,13 @@ def copies(project: Project, lab: str) -> list[Path]:
     """
     found: dict[Path, Path] = {}
     for folder in (Path("work"), Path(), project.work):
-        for file in folder.glob("*.ipynb") if folder.resolve() not in (project.solutions, project.labs) else ():
+        for file in folder.glob("[!.]*.ipynb") if folder.resolve() not in (project.solutions, project.labs) else ():
             try:
                 if lab_of(ipynb.read_learner(file), file, project) == lab:
                     found.setdefault(file.resolve(), file)
             except CourseError:
                 # What cannot be read may be the one that is meant: its name says so.
-                if file.stem == lab:
+                if file.stem == lab and file.is_file():
                     found.setdefault(file.resolve(), file)
     return sorted(found.values(), key=lambda file: -file.stat().st_mtime)
 
@@ -313,7 +313,7 @@ def _replay(
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "SQUINT_PROFILE": profile}
     # Whatever plugins this Python has, none but these two has a part in a verdict.
     environment |= {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": "", "PYTEST_PLUGINS": ""}
-    environment |= {"PYTHONIOENCODING": "utf-8", "PYTHONDONTWRITEBYTECODE": "1"}
+    environment |= {"PYTHONIOENCODING": "utf-8:replace", "PYTHONDONTWRITEBYTECODE": "1"}
     with tempfile.TemporaryDirectory(prefix="squint-") as folder:
         file, report, log = Path(folder, "merged.ipynb"), Path(folder, "report.jsonl"), Path(folder, "log")
         nbformat.write(merged, file)
@@ -321,20 +321,21 @@ def _replay(
         command += ["-p", "squint.course.validate", "-p", "nbval", "--noconftest", "-c", os.devnull]
         command += ["--labs", "--labs-report", str(report), str(file)]
         notes: list[dict[str, Any]] = []
-        with log.open("wb") as output:
+        report.touch()
+        with log.open("wb") as output, report.open(encoding="utf-8") as written:
             process = subprocess.Popen(command, cwd=project.root, env=environment, stdout=output, stderr=output)
-        try:
-            running = True
-            while running:
-                running = process.poll() is None
-                lines = report.read_text(encoding="utf-8").split("\n")[:-1] if report.exists() else []
-                for line in lines[len(notes) :]:
-                    notes.append(json.loads(line))
-                    tell(notes)
-                time.sleep(0.1 * running)
-        finally:
-            process.kill()
-            process.wait()
+            try:
+                running, rest = True, ""
+                while running:
+                    running = process.poll() is None
+                    *lines, rest = (rest + written.read()).split("\n")
+                    for line in lines:
+                        notes.append(json.loads(line))
+                        tell(notes)
+                    time.sleep(0.1 * running)
+            finally:
+                process.kill()
+                process.wait()
         if len(notes) != len(merged.cells):
             lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines() or ["no output"]
             raise CourseError(f"The replay did not run: {lines[-1]}")

@@ -64,7 +64,7 @@ def lay_out(project: Project) -> Desk:
                 desk.copied.append(lab.stem)
             elif (theirs := _edition(target)) and theirs != _edition(lab):
                 desk.outdated.append(lab.stem)
-        desk.damaged += ipynb.damaged(project.work.glob("*.ipynb"))
+        desk.damaged += ipynb.damaged(project.work.glob("[!.]*.ipynb"))
     except OSError as error:
         raise CourseError(f"{project.work} cannot be written: {error.strerror}.") from None
     return desk

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -45,7 +46,8 @@ class Recipe:
         """
         if not self.trains and options and {"--minutes", "--resume"} & set(options):
             raise CourseError(f"The recipe {self.name} trains nothing: it takes neither --minutes nor --resume.")
-        process = subprocess.Popen([sys.executable, str(self.path), *options])
+        environment = os.environ | {"PYTHONIOENCODING": "utf-8:replace"}
+        process = subprocess.Popen([sys.executable, str(self.path), *options], env=environment)
         while True:
             try:
                 return process.wait()

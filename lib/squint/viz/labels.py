@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from matplotlib.transforms import Bbox
+from matplotlib.transforms import Bbox, BboxBase
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,7 +45,7 @@ def _around(x: float, y: float, radius: float = 4) -> Bbox:
     return Bbox.from_extents(x - radius, y - radius, x + radius, y + radius)
 
 
-def _put(text: Text, place: tuple[int, int]) -> Bbox:
+def _put(text: Text, place: tuple[int, int]) -> BboxBase:
     """Move a word to a place about its point, and say which pixels it covers there."""
     across, up = place
     text.set_position(place)
@@ -54,12 +54,12 @@ def _put(text: Text, place: tuple[int, int]) -> Bbox:
     return text.get_window_extent()
 
 
-def _covered(box: Bbox, taken: Sequence[Bbox], inside: Bbox) -> float:
+def _covered(box: BboxBase, taken: Sequence[BboxBase], inside: BboxBase) -> float:
     """How many pixels a word covers that are taken, or are outside the axes."""
     outside = box.width * box.height - _shared(box, inside)
     return outside + sum(_shared(box, other) for other in taken)
 
 
-def _shared(one: Bbox, other: Bbox) -> float:
+def _shared(one: BboxBase, other: BboxBase) -> float:
     both = Bbox.intersection(one, other)
     return both.width * both.height if both is not None else 0.0

@@ -81,7 +81,7 @@ def test_minutes_end_a_sitting_and_keep_what_was_learned(tmp_path):
     assert history.interrupted and len(history.losses) == 1 and (tmp_path / "run.safetensors").exists()
     whole = translator.learn(SETTINGS, tmp_path)[2]
     assert not whole.interrupted and len(whole.losses) == 24
-    assert translator.minutes_spent(tmp_path) >= 0
+    assert translator._run.minutes_spent(tmp_path) >= 0
 
 
 def test_what_is_written_can_be_read_and_says_what_it_is(tmp_path, monkeypatch):
@@ -106,18 +106,20 @@ def test_what_is_written_can_be_read_and_says_what_it_is(tmp_path, monkeypatch):
 def test_the_card_tells_of_every_change_of_plan(tmp_path):
     translator.learn(SETTINGS, tmp_path, minutes=0)
     translator.learn(replace(SETTINGS, steps=12), tmp_path)
-    assert translator.plans(tmp_path) == {"after 0": 24, "after 1": 12}
+    assert translator._run.plans(tmp_path) == {"after 0": 24, "after 1": 12}
 
 
 def test_only_steps_change_in_resuming(tmp_path):
-    options = translator.parse(["--home", str(tmp_path), "--dim", "32", "--steps", "50"])
-    assert translator.settings_of(options) == translator.Settings(dim=32, steps=50)
-    again = translator.parse(["--home", str(tmp_path), "--resume", "--steps", "40", "--dim", "32"])
-    assert translator.settings_of(again) == translator.Settings(dim=32, steps=40)
+    options = translator.RECIPE.parse(["--home", str(tmp_path), "--dim", "32", "--steps", "50"])
+    assert translator.RECIPE.settings_of(options) == translator.Settings(dim=32, steps=50)
+    again = translator.RECIPE.parse(["--home", str(tmp_path), "--resume", "--steps", "40", "--dim", "32"])
+    assert translator.RECIPE.settings_of(again) == translator.Settings(dim=32, steps=40)
     with pytest.raises(SystemExit, match="not dropout"):
-        translator.settings_of(translator.parse(["--home", str(tmp_path), "--resume", "--dropout", "0.2"]))
+        translator.RECIPE.settings_of(
+            translator.RECIPE.parse(["--home", str(tmp_path), "--resume", "--dropout", "0.2"])
+        )
     with pytest.raises(SystemExit, match="no run"):
-        translator.settings_of(translator.parse(["--home", str(tmp_path / "none"), "--resume"]))
+        translator.RECIPE.settings_of(translator.RECIPE.parse(["--home", str(tmp_path / "none"), "--resume"]))
 
 
 def test_the_shipped_model_will_fit():

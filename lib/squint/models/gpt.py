@@ -20,7 +20,7 @@ from squint.nn.attention import causal_attention
 from squint.nn.cache import Cache
 from squint.nn.positions import LearnedPositions, sinusoidal
 from squint.nn.transformer import Dropout, Encoder
-from squint.text.bpe import BPE
+from squint.text.bpe import BPE, END
 
 
 @dataclass(frozen=True)
@@ -116,6 +116,33 @@ class GPT(nn.Module):
     def loss(self, tokens: Int[Tensor, "batch tokens"]) -> Float[Tensor, ""]:
         """Mean cross-entropy in nats of every token but the first, each from those before it."""
         return F.cross_entropy(self(tokens[:, :-1]).flatten(0, 1), tokens[:, 1:].flatten())
+
+
+@torch.inference_mode()
+def surprise(
+    model: GPT, text: Int[Tensor, " tokens"], stride: int | None = None, batch: int = 32
+) -> Float[Tensor, " tokens"]:
+    """−log p in nats of every token of a text, given those before it; the first one follows an `</s>`.
+
+    The text is read through windows as long as the model sees, each `stride` tokens after the one before it, half a
+    window if left out: so every token but the first has at least so many before it as a window is longer.
+    """
+    width = model.longest
+    stride = stride or width // 2
+    sequence = torch.cat([text.new_full((1,), END), text])
+    starts = range(0, max(1, len(text) - (width - stride)), stride)
+    rows = torch.stack(
+        [F.pad(sequence[at : at + width + 1], (0, max(0, at + width + 1 - len(sequence)))) for at in starts]
+    )
+    found = torch.cat([
+        F.cross_entropy(model(some[:, :-1]).mT, some[:, 1:], reduction="none") for some in rows.split(batch)
+    ])  # fmt: skip
+    # Of the first window all tokens count, of the others those that no window before has read.
+    new = torch.arange(width, device=text.device) >= width - stride
+    new = new.expand(len(rows), width).clone()
+    new[0] = True
+    place = torch.tensor(starts, device=text.device)[:, None] + torch.arange(width, device=text.device)
+    return found[new & (place < len(text))]
 
 
 def load() -> tuple[GPT, BPE]:

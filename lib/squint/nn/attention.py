@@ -130,8 +130,8 @@ class MultiHeadAttention(nn.Module):
     """Several attentions side by side, each in its own small projection (Vaswani et al. 2017, §3.2.2).
 
     `dim` is the width of the queries and of the result, in `heads` equal parts; `context_dim` the width of what is
-    looked at, if it differs (cross-attention). `bias` gives all four projections a bias. `attention` does the work
-    inside: any function (query, key, value, mask) -> attended will do.
+    looked at, if it differs (cross-attention); `part` the width of a head, if it is not `dim / heads`. `bias` gives all
+    four projections a bias. `attention` does the work inside: any function (query, key, value, mask) -> attended.
     """
 
     def __init__(
@@ -140,18 +140,20 @@ class MultiHeadAttention(nn.Module):
         heads: int,
         *,
         context_dim: int | None = None,
+        part: int | None = None,
         bias: bool = True,
         attention: AttentionFunction = fused_scaled_dot_product,
     ):
         super().__init__()
-        if dim % heads:
+        if part is None and dim % heads:
             raise ValueError(f"dim must be a multiple of heads, but {dim} is not a multiple of {heads}.")
+        inner = dim if part is None else heads * part
         self.heads = heads
         self.attention = attention
-        self.to_query = nn.Linear(dim, dim, bias=bias)
-        self.to_key = nn.Linear(context_dim or dim, dim, bias=bias)
-        self.to_value = nn.Linear(context_dim or dim, dim, bias=bias)
-        self.to_output = nn.Linear(dim, dim, bias=bias)
+        self.to_query = nn.Linear(dim, inner, bias=bias)
+        self.to_key = nn.Linear(context_dim or dim, inner, bias=bias)
+        self.to_value = nn.Linear(context_dim or dim, inner, bias=bias)
+        self.to_output = nn.Linear(inner, dim, bias=bias)
 
     def project(
         self, x: Float[Tensor, "*batch queries dim"], context: Float[Tensor, "*batch keys context"] | None = None

@@ -6,13 +6,13 @@ every block that no norm interrupts, and so trains without a careful warm-up (Xi
 Masks are boolean, True means "may be seen", and they broadcast to `batch queries keys`, as in `squint.nn.attention`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import repeat
 from typing import Any, TypeVar, cast
 
 import torch.nn.functional as F
 from jaxtyping import Bool, Float
-from torch import Tensor, empty, int64, nn, no_grad, ones, uint8, zeros
+from torch import Tensor, empty, int64, nn, no_grad, ones, relu_, uint8, zeros
 
 from squint.nn.attention import MultiHeadAttention, for_all_heads, join_heads, scaled_dot_product, split_heads
 from squint.nn.cache import Cache
@@ -86,16 +86,27 @@ class Dropout(nn.Module):
 
 
 class FeedForward(nn.Module):
-    """A network with one hidden layer, the same for every position (Vaswani et al. 2017, eq. 2)."""
+    """A network with one hidden layer, the same for every position (Vaswani et al. 2017, eq. 2).
 
-    def __init__(self, dim: int, hidden: int, dropout: float = 0.0):
+    `activation` bends the hidden layer; what is negative is cut off, if it is not given.
+    """
+
+    def __init__(
+        self,
+        dim: int,
+        hidden: int,
+        dropout: float = 0.0,
+        *,
+        bias: bool = True,
+        activation: Callable[[Tensor], Tensor] = relu_,
+    ):
         super().__init__()
-        self.widen, self.narrow = nn.Linear(dim, hidden), nn.Linear(hidden, dim)
-        self.dropout = Dropout(dropout)
+        self.widen, self.narrow = nn.Linear(dim, hidden, bias=bias), nn.Linear(hidden, dim, bias=bias)
+        self.dropout, self.activation = Dropout(dropout), activation
 
     def forward(self, x: Float[Tensor, "*batch dim"]) -> Float[Tensor, "*batch dim"]:
-        """Widen, cut off what is negative, narrow."""
-        return self.narrow(self.dropout(self.widen(x).relu_()))
+        """Widen, bend, narrow."""
+        return self.narrow(self.dropout(self.activation(self.widen(x))))
 
 
 class SwiGLU(nn.Module):

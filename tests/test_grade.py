@@ -8,7 +8,7 @@ import pytest
 from course_tools import CHECK, NAME, built_course, cell, learner, save
 from typer.testing import CliRunner
 
-from squint.course import answers, grade, ipynb
+from squint.course import answers, cli, grade, ipynb
 from squint.course.cli import app
 from squint.course.project import CourseError
 
@@ -616,3 +616,13 @@ def test_the_line_of_an_error_is_the_cells_own_whatever_magics_stand_above_it(tm
     report = judged(project, learner(project, **answers), profile="smoke")
     hints = [one.hint for one in report.exercises.values()]
     assert hints == [f"line {line}: NameError: name 'lost' is not defined" for line in (5, 4, 4)]
+
+
+def test_whose_a_claim_was_is_in_the_report_and_in_the_table(tmp_path, capsys):
+    project = built_course(tmp_path)
+    bundle = {"claim": "squares outgrow doubles", "held": True, "measured": 100, "course": ["square"]}
+    note = {"role": "after", "outputs": [{"data": {grade.CLAIM: bundle}}]}
+    claims = grade._claims(matched(project, learner(project)), [note])
+    assert claims == {"squares outgrow doubles": {"held": True, "measured": 100, "course": ["square"]}}
+    cli._show(grade.Report(NAME, tmp_path, {}, claims))
+    assert "✓ squares outgrow doubles (measured 100, with the course's version of square)" in capsys.readouterr().out

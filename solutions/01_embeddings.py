@@ -611,7 +611,8 @@ show(
 
 # %% [markdown] id="pieces"
 # Now the real text. Everything is there: thin the text out, lay windows, draw impostors, follow the gradient. Here are
-# your functions at work on the first pages of Jane Austen, while torch takes the derivatives.
+# your functions at work on the first pages of Jane Austen, while torch takes the derivatives. (On the processor, even
+# where there is a GPU: steps as small as these would not keep one busy.)
 
 # %% id="your-pieces"
 NEGATIVES, WINDOW = 8, 5
@@ -958,7 +959,7 @@ display(
 
 # %% [markdown] id="map-note"
 # Five kinds fit on paper. Add a sixth to `KINDS`, say `"court": "king queen prince duke earl throne crown palace"` (and
-# a colour to `hues`): on paper it comes to lie on another, and the two numbers above show how much that means.
+# a colour to `hues`), and see what becomes of the picture, and of the two numbers above it.
 
 # %% [markdown] id="analogy-idea"
 # ## 6 · King − man + woman
@@ -1145,13 +1146,12 @@ print(f"with the step of another family question: ⟨{borrowed:.0%}⟩; backward
 #
 # Two things were done to the counts before our vectors saw them, and both belong into the formula. The impostors come
 # out of a hat in proportion to count^¾, so that is what $P(c)$ has to be. And frequent words were thinned out: a
-# context that was kept one time in ten was met one time in ten, while the hat dealt it in full. So the thinning takes
-# from every score
+# context that was kept one time in ten was met one time in ten, while the hat dealt it in full. So the formula has one
+# more term, the logarithm of the probability with which your `subsample` keeps the context:
 #
 # $$u \cdot v = \text{PMI}(w, c) + \log P(\text{keep } c) - \log k$$
 #
-# the logarithm of the probability that your `subsample` keeps the context. (Thinning the centre changes nothing: it
-# makes its pairs fewer, and not one context among them likelier than another.)
+# (Thinning the centre changes nothing: it makes its pairs fewer, and not one context among them likelier than another.)
 
 # %% id="counting"
 # On the processor everywhere: a sparse table of this size asks for memory more than for speed.

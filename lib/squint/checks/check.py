@@ -84,8 +84,6 @@ class Check:
         compare: judges an output by what it does, where equality is the wrong question:
             `compare(got, want, case)` is None or a sentence (one that names a misconception counts as that).
         gradients: whether the gradients of all float inputs are held against the solution's.
-        equivalents: for modules: other right classes, which compute the same from other parameters. Parameters that
-            are only laid out differently (fused projections, a list of heads) need none: see `modules`.
         solution: where the right answer stands; `exercises` fills it in.
     """
 
@@ -99,7 +97,6 @@ class Check:
     normal: Callable[[Any], Any] | None = None
     compare: Callable[[Any, Any, Case], str | None] | None = None
     gradients: bool = False
-    equivalents: Sequence[type] = ()
     solution: Solution = field(default=None, repr=False)  # type: ignore[assignment]
     kept: dict = field(default_factory=dict, repr=False, compare=False)
     """What was computed once and serves every later answer, as long as the process lives."""

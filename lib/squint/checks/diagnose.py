@@ -57,7 +57,7 @@ class Standard:
         self.single = single
         cases = [case for case in check.cases(seed) if self.device.type != "mps" or not run.is_double(case)]
         self.cases: list[Case] = [run.moved(case, self.device, single) for case in cases]
-        self.rights = [run.trial(check, right, self.cases) for right in (check.reference, *check.equivalents)]
+        self.solved = run.trial(check, check.reference, self.cases)
         self._pairs: dict[tuple[Mistake, ...], Trial | None] = {}
         self._slips: dict[int, list[float]] = {}
 
@@ -127,14 +127,14 @@ class Standard:
     def right(self, trial: Trial, i: int) -> bool:
         """Whether an outcome is right."""
         if self.check.compare is not None:
-            mine, want = trial.outcome(i), self.rights[0].outcome(i).value
+            mine, want = trial.outcome(i), self.solved.outcome(i).value
             try:
                 value = run.normalised(self.check, mine.value)
                 return mine.error is None and self.check.compare(value, want, self.cases[i]) is None
             except Exception:
                 return False
         surely = trial.limit is None  # an answer is likely to be right, a change is not
-        return any((surely or trial.may_agree(right, i)) and trial.agrees(right, i) for right in self.rights)
+        return (surely or trial.may_agree(self.solved, i)) and trial.agrees(self.solved, i)
 
     def all_right(self, trial: Trial, first: int) -> bool:
         """Whether every outcome is right; the case that fails soonest is tried first."""
@@ -292,7 +292,7 @@ class _Search:
 
     def _distance(self, trial: Trial) -> float:
         """How far from right on the failing case: the share of wrong entries, 2 for another form, more if it raises."""
-        outcome, want = trial.outcome(self.probe), self.standard.rights[0].outcome(self.probe)
+        outcome, want = trial.outcome(self.probe), self.standard.solved.outcome(self.probe)
         if outcome.error is not None:
             trace = tell.own_place(outcome.error)
             return 2 + 1 / (1 + trace.tb_lineno) if trace else 3.0  # the later it raises, the nearer

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
-import sys
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -69,7 +69,9 @@ class Elsewhere(TorchFunctionMode):
         kwargs, name = kwargs or {}, getattr(func, "__name__", "")
         if name == "__get__":
             return func(*args, **kwargs)
-        moved = kwargs.get("device") is not None or name in _MOVE and not _casts(args, kwargs)
+        asked = [*args[1:], *kwargs.values()]
+        casts = asked and all(isinstance(each, torch.dtype | bool) for each in asked)  # as `.to(torch.float32)` does
+        moved = kwargs.get("device") is not None or name in _MOVE and not casts
         fresh = name in _MAKE and not (args and isinstance(args[0], Tensor) and "tensor" in name)
         given = [] if moved or fresh else list(_tensors((args, kwargs)))
         if name in _PICK:  # indices may be on the CPU where the table is on a GPU, and not the reverse
@@ -114,11 +116,6 @@ def clash(check: Check, answer: Any, cases: Sequence[Case]) -> str | None:
     return None
 
 
-def _casts(args: tuple, kwargs: dict) -> bool:
-    """Whether `.to(…)` asks for another dtype, and for no other place."""
-    return len(args) + len(kwargs) > 1 and all(isinstance(a, torch.dtype | bool) for a in (*args[1:], *kwargs.values()))
-
-
 def _tensors(value: Any) -> Iterator[Tensor]:
     """All tensors in nested lists, tuples, dicts and modules."""
     if isinstance(value, Tensor):
@@ -138,28 +135,20 @@ def _place(tensor: Tensor) -> Any:
         return None
 
 
-def _own_frames() -> Iterator[Any]:
+def _own_frames() -> list[Any]:
     """The frames of the learner's own code, the innermost first."""
-    frame = sys._getframe()
-    while frame is not None:
-        if not (tell.elsewhere(frame.f_code) or frame.f_code.co_name == "__torch_function__"):
-            yield frame
-        frame = frame.f_back
+    frames = [frame for frame, _ in traceback.walk_stack(None)]
+    return [f for f in frames if not (tell.elsewhere(f.f_code) or f.f_code.co_name == "__torch_function__")]
 
 
 def _written() -> str:
     """The call in the learner's code that is under way."""
-    frame = next(_own_frames(), None)
-    return (frame and tell.expression(frame.f_code, frame.f_lasti)) or "what you make"
+    code = [tell.expression(frame.f_code, frame.f_lasti) for frame in _own_frames()[:1]]
+    return "".join(code) or "what you make"
 
 
 def _sentence(mode: Elsewhere, made: str) -> str:
-    held = [
-        name
-        for frame in _own_frames()
-        for name, value in frame.f_locals.items()
-        if isinstance(value, Tensor) and mode.mark(value) == INPUT
-    ]
-    device = f"{held[0]}.device" if held else "the inputs' device"
-    how = f"give it device={device}" if held and made.startswith("torch.") else f"move it with .to({device})"
+    held = [item for frame in _own_frames() for item in frame.f_locals.items() if isinstance(item[1], Tensor)]
+    yours = next((f"{name}.device" for name, tensor in held if mode.mark(tensor) == INPUT), "the inputs' device")
+    how = f"give it device={yours}" if made.startswith("torch.") else f"move it with .to({yours})"
     return f"`{made}` makes a tensor on the CPU; on a GPU it would not mix with yours: {how}."

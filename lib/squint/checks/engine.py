@@ -183,7 +183,7 @@ def failure(standard: Standard, mine: Trial, i: int, conclude: bool = True) -> s
         return mixed or where + tell.raised(outcome.error)
     if isinstance(mine, ModuleTrial):
         return _module_failure(standard, mine, i, where)
-    value, want = (run.normalised(check, v) for v in (outcome.value, standard.rights[0].outcome(i).value))
+    value, want = (run.normalised(check, v) for v in (outcome.value, standard.solved.outcome(i).value))
     if value is None and want is not None:
         return "Your function returned None. Is the `return` missing?"
     if check.compare:
@@ -204,7 +204,7 @@ def _module_failure(standard: Standard, mine: ModuleTrial, i: int, where: str) -
         return where + form
     return (
         modules.gradient_message(module, run.fresh(case))
-        or modules.count_message(module, (check.reference, *check.equivalents), case)
+        or modules.count_message(module, check.reference, case)
         or f"{where}however your parameters are matched with the course's, the output is another one. Either something "
         "else is computed, or the layers are laid out in a way that this check does not know. The text's it does."
     )
@@ -212,13 +212,13 @@ def _module_failure(standard: Standard, mine: ModuleTrial, i: int, where: str) -
 
 def _form(standard: Standard, mine: Trial, i: int) -> str | None:
     """What is wrong with the form of a module's output."""
-    outcome, want = mine.outcome(i), standard.rights[0].outcome(i)
+    outcome, want = mine.outcome(i), standard.solved.outcome(i)
     return "it raised" if outcome.error is not None else compare.structure(outcome.value, want.value)
 
 
 def _conclusion(standard: Standard, mine: Trial, failing: Sequence[int]) -> bool:
     """Whether what is concluded from the first failing case is said of all of them: “twice as large” may be chance."""
-    right, check = standard.rights[0], mine.check
+    right, check = standard.solved, mine.check
     said = {compare.difference(mine.outcome(i).value, right.outcome(i).value, check.rtol, check.atol) for i in failing}
     return len(said) == 1
 
@@ -276,7 +276,7 @@ def _usable(standard: Standard, mine: Trial) -> Any:
     if check.kind == "value":
         # A value is looked at and computed with, never trained: a parameter comes back as a plain tensor.
         return compare.shaped(answer, check.reference).detach() if isinstance(check.reference, Tensor) else answer
-    wants = [right.value for right in standard.rights[0].outcomes]
+    wants = [right.value for right in standard.solved.outcomes]
     same_form = all(compare.same_form(o.value, want) for o, want in zip(mine.outcomes, wants, strict=True))
     mutates, single = any(outcome.mutated for outcome in mine.outcomes), standard.single
     if check.kind == "module" or same_form and not mutates and not single and _same_names(answer, check.reference):
@@ -298,7 +298,7 @@ def _note(standard: Standard, mine: Trial) -> str | None:
         return SINGLE
     if any(outcome.mutated for outcome in mine.outcomes):
         return "It changes its input in place. The cells below give it a copy."
-    for outcome, want in zip(mine.outcomes, standard.rights[0].outcomes, strict=True):
+    for outcome, want in zip(mine.outcomes, standard.solved.outcomes, strict=True):
         if standard.check.kind == "function" and not compare.same_kind(outcome.value, want.value):
             return f"It gives {compare.form(outcome.value)}. The cells below turn it into {compare.form(want.value)}."
     return None

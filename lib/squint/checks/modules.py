@@ -67,23 +67,34 @@ def build(cls: type, case: Case, redraw: bool = True) -> Any:
         return error
 
 
-def count_message(module: nn.Module, classes: tuple[type, ...], case: Case) -> str | None:
-    """A sentence if the module holds another number of parameters than each of the right classes, else None."""
-    mine = size(module)
-    right = [build(c, case) for c in classes]
-    if any(size(r) == mine for r in right):
+def count_message(module: nn.Module, right: type, case: Case) -> str | None:
+    """A sentence if the module holds another number of parameters than the right class, else None."""
+    mine, wanted = size(module), size(build(right, case))
+    if mine == wanted:
         return None
+    hiding = [name for name, part in vars(module).items() if name[0] != "_" and _hides_modules(part)]
+    if hiding:
+        return (
+            f"`self.{hiding[0]}` is a plain list, and torch does not find the layers in it: they would not be trained. "
+            "Use nn.ModuleList."
+        )
     if mine == 0:
         return (
             "Your module has no parameters: make them in __init__ (nn.Linear, nn.Parameter) and keep them on self. A "
             "plain list hides them: use nn.ModuleList."
         )
-    if any(isinstance(part, nn.Linear) and part.bias is None for part in module.modules()) and mine < size(right[0]):
+    if any(isinstance(part, nn.Linear) and part.bias is None for part in module.modules()) and mine < wanted:
         return "Some of your layers have no bias, and the text asks for one in each: leave bias=False out."
     return (
-        f"With {case.init}, your module holds {mine} numbers in its parameters, expected {size(right[0])}. "
+        f"With {case.init}, your module holds {mine} numbers in its parameters, expected {wanted}. "
         "Look for a layer or a bias that is missing, of another size, or where none belongs."
     )
+
+
+def _hides_modules(part: Any) -> bool:
+    """Whether something is a list, a tuple or a dictionary with modules in it."""
+    parts = part.values() if isinstance(part, dict) else part if isinstance(part, list | tuple) else ()
+    return any(isinstance(each, nn.Module) for each in parts)
 
 
 def gradient_message(module: nn.Module, case: Case) -> str | None:

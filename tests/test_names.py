@@ -11,6 +11,7 @@ from squint.names import changes, defines, steps, uses
         ("@cache\ndef f(x):\n    y = x + z\n    return [q for q in y]", "f", "f", "cache z"),
         ("class A(B):\n    c = d\n    def e(self): return g", "A", "A", "B d g"),
         ("from a import b as c, d\nimport x.y", "c d x", "c d x", ""),
+        ("from a import *", "*", "*", ""),
         ("a, (b, *c) = 1, 2", "a b c", "a b c", ""),
         ("a: int = 3\nb: int", "a", "a b", "int"),
         ("(a := lambda b: b + c)", "a", "a", "c"),

@@ -63,7 +63,7 @@ def steps(code: str) -> tuple[str, ...]:
 
 
 @cache
-def changes(code: str) -> set[str]:
+def changes(code: str) -> frozenset[str]:
     """The names that may mean something else after a cell has run.
 
     Those too of which it sets a part (`x[0] = 1`), or which it fills (`x.append(1)`, `x.zero_()`).
@@ -72,25 +72,25 @@ def changes(code: str) -> set[str]:
         symbols = symtable.symtable(code, "cell", "exec").get_symbols()
         parts = [part for node in statements(code) for part in ast.walk(node)]
     except UNREADABLE:
-        return defines(code)
+        return frozenset(defines(code))
     names = {one.get_name() for one in symbols if one.is_assigned() or one.is_imported() or one.is_namespace()}
+    names |= {"*"} & defines(code)  # from somewhere import *
     for part in parts:
         filler = part.func if isinstance(part, ast.Call) else None
         filled = isinstance(filler, ast.Attribute) and _FILLS.search(filler.attr)
         if filled or (isinstance(part, ast.Subscript | ast.Attribute) and isinstance(part.ctx, ast.Store)):
             names |= {each.id for each in ast.walk(filler or part) if isinstance(each, ast.Name)}
-    return names
+    return frozenset(names)
 
 
 @cache
-def uses(code: str) -> set[str]:
+def uses(code: str) -> frozenset[str]:
     """The names that a cell and its functions look up outside themselves."""
     try:
         tables = [symtable.symtable(code, "cell", "exec")]
     except UNREADABLE:
-        return set(re.findall(r"\w+", code))
+        return frozenset(re.findall(r"\w+", code))
     for table in tables:
         tables += table.get_children()
-    return {
-        one.get_name() for table in tables for one in table.get_symbols() if one.is_referenced() and one.is_global()
-    }
+    symbols = [one for table in tables for one in table.get_symbols()]
+    return frozenset(one.get_name() for one in symbols if one.is_referenced() and one.is_global())

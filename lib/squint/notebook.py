@@ -364,11 +364,11 @@ def _stood_in(lab: Lab) -> list[str]:
     cells = lab.names.get("In") if course else None
     if not cells:
         return course
-    needed = set().union(*(uses(step) for step in steps(cells[-1]) if "claim" in uses(step)))
+    needed = frozenset[str]().union(*(uses(step) for step in steps(cells[-1]) if "claim" in uses(step)))
     for step in reversed([step for cell in cells for step in steps(cell)]):
         trained = {name for name in needed if _is_trained(lab.names.get(name))}
         if changes(step) & needed or uses(step) & trained:
-            needed = needed | uses(step)
+            needed |= uses(step)
     return [name for name in course if name in needed]
 
 

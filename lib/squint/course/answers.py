@@ -57,7 +57,7 @@ class Skeleton:
     scratch: list[tuple[int, str]]
     """(position of the solution's cell that it follows, code); -1 stands before the first."""
     others: dict[str, list[str]] = field(default_factory=dict)
-    """Further answers to an exercise, which count if they are right."""
+    """Up to three further answers to an exercise, which count if they are right."""
     elsewhere: dict[str, str] = field(default_factory=dict)
     """Exercises whose answer stands in a cell that does not run: that cell's kind."""
 
@@ -110,7 +110,7 @@ def match(notebook: dict[str, Any], solution: NotebookNode, shipped: NotebookNod
         ranked = _ranked(name, theirs, place, skeleton, position) or own[-1:]
         texts = [_for(name, theirs[number].text, position) for number in ranked]
         skeleton.answers[name] = texts[0] if texts else None
-        skeleton.others[name] = [text for text in texts[1:] if text.strip() != stubs[name].strip()]
+        skeleton.others[name] = [text for text in texts[1:4] if text.strip() != stubs[name].strip()]
         chosen |= set(ranked[:1])
         if not texts or texts[0].strip() == stubs[name].strip():
             kinds = [cell.kind for cell in every if _holds(name, cell, shipped)]
@@ -192,7 +192,7 @@ def _add_scratch(
 
     Of the lab's own cells that they changed, the lab's text runs; theirs only where an answer needs what it makes.
     """
-    found: list[tuple[int, str, set[str], bool]] = []
+    found: list[tuple[int, str, frozenset[str], bool]] = []
     last = -1
     for number, (cell, where) in enumerate(zip(theirs, place, strict=True)):
         last = last if where is None else where
@@ -200,7 +200,7 @@ def _add_scratch(
         ours = skeleton.cells[where] if where is not None and where not in position.values() else None
         if number in chosen or not text.strip() or (ours and text.strip() == _for(None, ours.source, position).strip()):
             continue
-        makes = changes(python(text)) - (changes(ours.source) if ours else set())
+        makes = changes(python(text)) - (changes(ours.source) if ours else frozenset())
         found.append((last - 1 if ours else last, text, makes, ours is None))
     for name, at in position.items():
         needed = uses(python(skeleton.answers[name] or ""))

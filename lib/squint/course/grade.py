@@ -211,7 +211,7 @@ class _Court:
 def _judge(report: Report, skeleton: Skeleton, court: _Court) -> Report:
     """The exercises first, with no more of the lab than they need; then, unless it is the smoke profile, the lab."""
     report.exercises, _ = court.hear(skeleton, whole=False)
-    lost = dict(court.settled)
+    lost = set(court.settled)
     # Who solved it in another of their cells has solved it.
     while again := {id: more.pop(0) for id, more in skeleton.others.items() if more and not report.has_passed(id)}:
         court.settled = {id: one for id, one in report.exercises.items() if id not in again and one.verdict != PASSED}
@@ -220,8 +220,9 @@ def _judge(report: Report, skeleton: Skeleton, court: _Court) -> Report:
             report.exercises[id], skeleton.answers[id] = second[id], again[id]
     if court.profile == "smoke":
         return report
-    # An error may come of what was left out: that exercise is tried again beside the whole lab.
-    court.settled = {id: one for id, one in report.exercises.items() if one.verdict not in (PASSED, ERROR)} | lost
+    # An error may come of what was left out: unless the kernel died, that exercise is tried again beside the whole lab.
+    failed = {id: one for id, one in report.exercises.items() if one.verdict != PASSED}
+    court.settled = {id: one for id, one in failed.items() if one.verdict != ERROR or id in lost}
     court.tell("Now the whole lab, for its claims")
     second, notes = court.hear(skeleton, whole=True)
     report.exercises |= {id: second[id] for id in second if not report.has_passed(id)}

@@ -416,6 +416,23 @@ def attention_weights(query, key):
         "attention_weights",
         """
 def attention_weights(query, key):
+    return F.softmax(query @ key.transpose(1, 2), dim=-1)
+""",
+        "counts the axes from the front",
+    ),
+    (
+        "attention_weights",
+        """
+def attention_weights(query, key):
+    scores = query @ key.mT
+    return scores.exp() / scores.exp().sum(dim=-1)
+""",
+        "`scores.exp().sum(dim=-1)` drops the axis",
+    ),
+    (
+        "attention_weights",
+        """
+def attention_weights(query, key):
     return (query @ key).softmax(-1)
 """,
         "`key` should be turned over",
@@ -444,7 +461,54 @@ def scaled_dot_product(query, key, value, mask=None):
         scores = scores.masked_fill(~mask, float("-inf"))
     return scores.softmax(-1) @ value
 """,
-        "in `/ d ** 1/2`, ** comes first",
+        "in `d ** 1/2` and in `d ** -1/2` the power comes first",
+    ),
+    (
+        "scaled_dot_product",
+        """
+def scaled_dot_product(query, key, value, mask=None):
+    dim = query.shape[-1]
+    scores = query @ key.mT * dim ** -1/2
+    if mask is not None:
+        scores = scores.masked_fill(~mask, float("-inf"))
+    return scores.softmax(-1) @ value
+""",
+        "in `d ** 1/2` and in `d ** -1/2` the power comes first",
+    ),
+    (
+        "scaled_dot_product",
+        """
+def scaled_dot_product(query, key, value, mask=None):
+    dim = query.shape[-1]
+    scores = (query @ key.mT) / dim ** -1/2
+    if mask is not None:
+        scores = scores.masked_fill(~mask, float("-inf"))
+    return scores.softmax(-1) @ value
+""",
+        "in `/ d ** -1/2` the power comes first",
+    ),
+    (
+        "scaled_dot_product",
+        """
+def scaled_dot_product(query, key, value, mask=None):
+    scores = query @ key.transpose(1, 2) / sqrt(query.shape[-1])
+    if mask is not None:
+        scores = scores.masked_fill(~mask, float("-inf"))
+    return scores.softmax(-1) @ value
+""",
+        "counts the axes from the front",
+    ),
+    (
+        "scaled_dot_product",
+        """
+def scaled_dot_product(query, key, value, mask=None):
+    scores = query @ key.mT / sqrt(query.shape[-1])
+    if mask is not None:
+        scores = scores.masked_fill(~mask, float("-inf"))
+    positive = scores.exp()
+    return positive / positive.sum(-1) @ value
+""",
+        "`positive.sum(-1)` drops the axis",
     ),
     (
         "scaled_dot_product",
@@ -568,6 +632,48 @@ w_query[THING, STANDS_IN] = 10
         "You filled the column",
     ),
     ("w_query", "w_query = 10 * torch.eye(7)", "has grown louder"),
+    ("w_query", "w_query = torch.eye(7)\nw_query[STANDS_IN, ALIVE] = 10", "Ask louder, or for a thing too"),
+    (
+        "MultiHeadAttention",
+        """
+class Head(nn.Module):
+    def __init__(self, dim, part):
+        super().__init__()
+        self.q, self.k, self.v = nn.Linear(dim, part), nn.Linear(dim, part), nn.Linear(dim, part)
+
+    def forward(self, x, context, mask):
+        return scaled_dot_product(self.q(x), self.k(context), self.v(context), mask)
+
+
+class MultiHeadAttention(nn.Module):
+    def __init__(self, dim, heads):
+        super().__init__()
+        self.heads = [Head(dim, dim // heads) for _ in range(heads)]
+        self.mix = nn.Linear(dim, dim)
+
+    def forward(self, x, context=None, mask=None):
+        context = x if context is None else context
+        return self.mix(torch.cat([head(x, context, mask) for head in self.heads], dim=-1))
+""",
+        "`self.heads` is a plain list",
+    ),
+    (
+        "MultiHeadAttention",
+        """
+class MultiHeadAttention(nn.Module):
+    def __init__(self, dim, heads):
+        super().__init__()
+        self.heads = heads
+        self.layers = [nn.Linear(dim, dim) for _ in range(4)]
+
+    def forward(self, x, context=None, mask=None):
+        context = x if context is None else context
+        mask = None if mask is None else mask[..., None, :, :]
+        q, k, v = (split_heads(f(y), self.heads) for f, y in zip(self.layers, (x, context, context)))
+        return self.layers[3](join_heads(scaled_dot_product(q, k, v, mask)))
+""",
+        "`self.layers` is a plain list",
+    ),
     (
         "split_heads",
         """

@@ -30,6 +30,10 @@ query_and_key = drawn(lambda draw: [
     Case("a batch of one", draw(1, 4, 8), draw(1, 5, 8)), Case("a batch of heads", draw(2, 3, 4, 8), draw(2, 3, 6, 8)),
     Case("float64, not contiguous", draw(2, 8, 4).double().mT, draw(2, 8, 5).double().mT),
 ])  # fmt: skip
+COUNTED = (
+    "transpose(1, 2) counts the axes from the front, and is right with one batch axis only. Swap the last two, "
+    "whatever stands before them: key.transpose(-2, -1), or key.mT."
+)
 OVER_QUERIES = "Softmax ran over the queries. Each shares its attention out among the keys: the last axis."
 attention_weights = Check(
     cases=query_and_key, hints=(
@@ -37,6 +41,7 @@ attention_weights = Check(
         "All dot products at once are queries × keys, the keys transposed (`key.mT`). Then softmax, along the keys."),
     misconceptions=edits({
         "query @ key.mT": {
+            "query @ key.transpose(1, 2)": COUNTED,
             "key @ query.mT": "A row should be a query and a column a key: query @ key.mT.",
             "query @ key.mT / sqrt(query.shape[-1])": "You divided by √d already. The next section measures why; "
             "here, leave it out.",
@@ -86,11 +91,15 @@ scaled_dot_product = Check(
         "Divide the scores by the root of the width. Where the mask is False they become −∞: masked_fill takes the "
         "places to fill, ~mask turns a mask round. Then softmax, and the matrix product of weights and values."),
     misconceptions=edits({
+        "query @ key.mT": {"query @ key.transpose(1, 2)": COUNTED},
         " / sqrt(query.shape[-1])": {
             "": "You left out the scale 1/√d: the weights grow sharper as d grows. Divide the scores by √d.",
             " * sqrt(query.shape[-1])": "You multiplied by √d. The scale is there to make scores smaller: divide.",
             " / query.shape[-1]": "You divided by d. Standard deviations grow as √d, so √d is the scale.",
-            " / query.shape[-1] / 2": "You divided by d, and by 2: in `/ d ** 1/2`, ** comes first. Write d ** 0.5.",
+            " / query.shape[-1] / 2": "You divided by d, and by 2: in `d ** 1/2` and in `d ** -1/2` the power comes "
+            "first. Write d ** 0.5 and d ** -0.5.",
+            " * query.shape[-1] / 2": "You multiplied by d and divided by 2: in `/ d ** -1/2` the power comes first, "
+            "and to divide by 1/d is to multiply. Write / d ** 0.5.",
             " / (query.shape[-1] / 2)": "`d ** 1/2` is half of d: ** comes before /. Write d ** 0.5, or sqrt(d).",
             " / sqrt(key.shape[-2])": WIDTH.format("the number of keys"),
             " / sqrt(query.shape[0])": WIDTH.format("the size of the first axis, as len(query) does")},
@@ -180,7 +189,7 @@ MISSED: list[tuple[str, str, Callable[[Any], Any]]] = [
      "w_query[STANDS_IN, [THING, PLACE]] = 10", lambda s: PLACE in s.asked and s.rival[PLACE] > 0),
     ("“it” asks for a thing, and a street is a thing too. Ask for what the animal has and the street has not.",
      "w_query[STANDS_IN, THING] = 10", lambda s: s.asked == {THING} and s.rival[THING] > 0),
-    ("“it” asks for what is alive, and “tired” is a little alive as well. Ask for a thing too.",
+    ("“it” asks for what is alive, and “tired” is a little alive as well. Ask louder, or for a thing too.",
      "w_query[STANDS_IN, ALIVE] = 10", lambda s: s.asked == {ALIVE} and s.rival[ALIVE] > 0),
     ("“it” looks the right way, but faintly. Differences between scores make the weights: use larger numbers.",
      "w_query[STANDS_IN, [THING, ALIVE]] = 1", lambda s: s.asked == {THING, ALIVE} and s.first),

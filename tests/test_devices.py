@@ -1,7 +1,11 @@
 """What a GPU would trip over, tried on a CPU: answers, the library and the labs, on a second device that is none."""
 
 import contextlib
+import os
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch

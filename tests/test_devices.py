@@ -17,6 +17,7 @@ from torch import nn
 from squint.checks import engine
 from squint.checks.elsewhere import Elsewhere, Mixed
 from squint.checks.engine import Case, Check, judge
+from squint.device import pick
 from squint.models import gru, seq2seq, word2vec
 from squint.text import decode
 
@@ -340,6 +341,12 @@ def test_word_vectors_are_asked_on_a_second_device(monkeypatch: pytest.MonkeyPat
         assert there.is_there(word2vec.weat(*vectors.split(10)))
         assert 0 < word2vec.weat_p_value(*vectors.split(10), shuffles=50) <= 1
         assert word2vec.accuracy(vectors, questions) >= 0
+
+
+def test_torch_is_set_for_sentences_of_all_lengths_and_for_what_metal_lacks():
+    pick()
+    assert not torch.backends.cuda.cudnn_sdp_enabled()
+    assert os.environ["PYTORCH_ENABLE_MPS_FALLBACK"] == "1"
 
 
 @pytest.mark.slow

@@ -197,6 +197,8 @@ def test_a_claim_says_what_was_the_courses(lab, shown, capsys):
         (["fit(other, double)", "claim(model(2))"], False),
         (["y = double(x)", "y_else = 3", "claim(y_else)"], False),
         (["claim(half)", "y = double(x)", "claim(half)"], False),
+        (["def report(y):\n    claim(y)", "report(half)"], True),
+        ([], True),
         (["y = []", "for i in range(3):\n    y.append(double(i))", "claim(len(y))"], True),
         (["y = {}\ny['a'] = double(2)\nz = 3\nclaim(z)"], False),
         (["y = {}\ny['a'] = double(2)\nz = 3\nclaim(y)"], True),

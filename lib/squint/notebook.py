@@ -357,19 +357,19 @@ def _is_trained(thing: Any) -> bool:
 def _stood_in(lab: Lab) -> list[str]:
     """The exercises, not solved, whose stand-in had a part in what the running cell claims.
 
-    That is: its claims use it, or a line that made what they use, or one that trained it. Without a record of what was
-    run, they all had.
+    That is: its claims use it, or a line that made what they use, or one that trained it. Where no record of what was
+    run says so, they all had.
     """
     course = [name for name in lab.checks if name in lab.stand_ins and not _is_solved(lab, name)]
-    cells = lab.names.get("In") if course else None
-    if not cells:
-        return course
+    if not course:
+        return []
+    cells = lab.names.get("In") or [""]
     needed = frozenset[str]().union(*(uses(step) for step in steps(cells[-1]) if "claim" in uses(step)))
     for step in reversed([step for cell in cells for step in steps(cell)]):
         trained = {name for name in needed if _is_trained(lab.names.get(name))}
         if changes(step) & needed or uses(step) & trained:
             needed |= uses(step)
-    return [name for name in course if name in needed]
+    return [name for name in course if name in needed or not needed]
 
 
 def _holds(kind: str, value: Any, bound: Any, unit: str) -> tuple[bool, str]:

@@ -73,9 +73,9 @@ class Kernel(RunningKernel):
             raise
 
     def execute_cell_input(self, cell_input: str, allow_stdin: bool | None = None) -> str:
-        """Send a cell; what befell an earlier one is forgotten."""
+        """Send a cell, which the kernel remembers as in a notebook; what befell an earlier one is forgotten."""
         self.fate, self._silence_by = None, math.inf
-        return super().execute_cell_input(cell_input, allow_stdin)
+        return self.kc.execute(cell_input, allow_stdin=allow_stdin, stop_on_error=False)
 
     def await_reply(self, msg_id: str, timeout: float | None = None) -> None:
         """Wait for a reply as nbval does, but look every second whether anyone is left to give it.
@@ -119,7 +119,8 @@ class Kernel(RunningKernel):
             Empty: it took too long.
             KernelDied: it killed the kernel.
         """
-        msg_id = self.execute_cell_input(code, allow_stdin=False)
+        self.fate, self._silence_by = None, math.inf
+        msg_id = self.kc.execute(code, store_history=False, allow_stdin=False, stop_on_error=False)
         self.await_reply(msg_id, timeout)
         self.await_idle(msg_id, PATIENCE)
 

@@ -16,6 +16,8 @@ from typing import Any
 import jupytext
 import yaml
 
+from squint.names import defines
+
 from .project import Refusal, Refused
 
 MAX_IGNORED_SHARE = 0.45
@@ -151,18 +153,6 @@ def learner_code(text: str) -> str:
         elif not inside:
             out.append(line)
     return "\n".join(out)
-
-
-def defines(code: str) -> set[str]:
-    """The names that a cell's top level defines: functions, classes, assignments."""
-    names: set[str] = set()
-    for node in ast.parse(code).body:
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            names.add(node.name)
-        elif isinstance(node, ast.Assign | ast.AnnAssign):
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            names |= {part.id for target in targets for part in ast.walk(target) if isinstance(part, ast.Name)}
-    return names
 
 
 def checked(code: str) -> set[str]:

@@ -1,6 +1,6 @@
 """Labs with bertviz in JupyterLab in a real browser: all cells run, it draws, nothing asks another machine, it is saved.
 
-Lab 02 is opened in the light theme and lab 03 in the dark one; both leave pictures in build/.
+Lab 02 is opened in the light theme and lab 03b in the dark one; both leave pictures in build/.
 """
 
 import json
@@ -18,7 +18,7 @@ import nbformat
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-LABS = {"02_attention": "JupyterLab Light", "03_transformer": "JupyterLab Dark"}
+LABS = {"02_attention": "JupyterLab Light", "03b_translation": "JupyterLab Dark"}
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FLAGS = [
     "--no-sandbox",

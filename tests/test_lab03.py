@@ -1,30 +1,31 @@
-"""Lab 03's own parts: its searches against brute force, its small language, its pictures, its guard against slow answers.
+"""Lab 03's own parts: its small language, its picture, what it measures with, its guard against slow answers.
 
-And the course's library, which does the same as the lab's solutions.
+And the course's library, which does the same as the lab's solutions; for 03 and 03b, what is said of going further.
 """
 
 import datetime
-import itertools
-import math
 import random
+import re
 import time
+from collections import Counter
 
+import nbformat
 import pytest
 import torch
-from answers.lab03 import beam_from_copies
+from test_labs import ROOT, bundles, errors, execute
 from torch import Tensor
 
 from squint.checks import engine
-from squint.checks.lab03 import CHECKS, Language, garden_path
+from squint.checks.lab03 import CHECKS
 from squint.checks.pace import at_pace
 from squint.data import dates, guests
-from squint.models import seq2seq
-from squint.nn import transformer
-from squint.text import decode
-from squint.text.decode import length_penalty
-from squint.viz import bertviz, diagrams
+from squint.models import pour, seq2seq
+from squint.names import defines, uses
+from squint.nn import depth, transformer
+from squint.nn.attention import MultiHeadAttention, causal_mask, weights_during
+from squint.viz import diagrams
 
-greedy, beam_search = CHECKS["greedy"].reference, CHECKS["beam_search"].reference
+CLAIM = "application/vnd.squint.claim+json"
 
 
 def library_residual(x, sublayer, norm, norm_first):
@@ -34,52 +35,62 @@ def library_residual(x, sublayer, norm, norm_first):
     return block.after(x, sublayer(block.before(x)))
 
 
-def library_block(block, x, memory, mask, memory_mask):
-    theirs = transformer.DecoderBlock(x.shape[-1], 2, 2 * x.shape[-1], norm_first=block.norm_first)
+def in_the_librarys_words(block):
     named = {}
     for name, weight in block.state_dict().items():
-        for i, part in enumerate(("attention", "cross_attention", "feed_forward")):
+        parts = (
+            ("attention", "cross_attention", "feed_forward") if len(block.norms) == 3 else ("attention", "feed_forward")
+        )
+        for i, part in enumerate(parts):
             name = name.replace(f"norms.{i}", f"{part}_residual.norm")
         named[name] = weight
-    theirs.load_state_dict(named)
+    return named
+
+
+def library_encoder_block(block, x, mask):
+    theirs = transformer.EncoderBlock(x.shape[-1], 2, 2 * x.shape[-1], norm_first=block.norm_first)
+    theirs.load_state_dict(in_the_librarys_words(block))
+    return theirs(x, mask)
+
+
+def library_block(block, x, memory, mask, memory_mask):
+    theirs = transformer.DecoderBlock(x.shape[-1], 2, 2 * x.shape[-1], norm_first=block.norm_first)
+    theirs.load_state_dict(in_the_librarys_words(block))
     return theirs(x, memory, mask, memory_mask)
 
 
-class Whole:
-    """What the course's searches decode with, from what the lab's ask. The state: which sentences, and their prefixes."""
-
-    def __init__(self, continuations, sentences: int):
-        self.continuations, self.sentences = continuations, sentences
-
-    def begin(self) -> tuple[Tensor, Tensor]:
-        return torch.arange(self.sentences), torch.zeros(self.sentences, 1, 0, dtype=torch.long)
-
-    def step(self, tokens: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        rows, prefixes = state[0], torch.cat([state[1], tokens[..., None]], dim=-1)
-        everybody = torch.zeros(self.sentences, *prefixes.shape[1:], dtype=torch.long)
-        everybody[rows] = prefixes
-        return self.continuations(everybody)[rows], (rows, prefixes)
-
-    def reorder(self, state: tuple[Tensor, Tensor], sentences: Tensor | None, beams: Tensor) -> tuple[Tensor, Tensor]:
-        kept = torch.arange(len(beams)) if sentences is None else sentences
-        return state[0][kept], state[1][kept[:, None], beams]
+def library_decode(model, target, memory, source):
+    vocabulary, dim = model.embedding.weight.shape
+    theirs = seq2seq.Seq2Seq(seq2seq.Config(vocabulary, dim, 2, 2 * dim, len(model.decoder), dropout=0.0))
+    for block, own in zip(theirs.decoder.blocks, model.decoder, strict=True):
+        block.load_state_dict(in_the_librarys_words(own))
+    theirs.decoder.norm.load_state_dict(model.decoder_norm.state_dict())
+    theirs.embedding.weight = model.embedding.weight
+    causal = causal_mask(target.shape[1], device=target.device)
+    return theirs.decoder(theirs.embed(target), memory, causal, theirs.source_mask(source))
 
 
-def library_greedy(continuations, sentences, limit, start=1, end=2):
-    model, limits = Whole(continuations, sentences), torch.full((sentences,), limit)
-    return [each.tokens for each in decode.greedy(model, model.begin(), limit=limits, start=start, end=end)]
+def library_train(model, optimiser, batches):
+    losses = []
+    for source, labels in batches:
+        loss = seq2seq.label_smoothed_loss(model(source, seq2seq.shift_right(labels)), labels, padding=0)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.detach())
+    return losses
 
 
 SAME = {
     "layer_norm": transformer.layer_norm,
     "residual": library_residual,
+    "encoder_block": library_encoder_block,
     "decoder_block": library_block,
     "shift_right": seq2seq.shift_right,
     "smoothed_loss": lambda logits, labels, smoothing=0.1, padding=0: seq2seq.label_smoothed_loss(
         logits, labels, smoothing, padding
     ),
-    "warm_up_rate": seq2seq.warm_up_rate,
-    "greedy": library_greedy,
+    "train": library_train,
 }
 
 
@@ -88,77 +99,6 @@ SAME = {
 def test_the_library_does_what_the_lab_does(exercise: str, seed: int):
     verdict = engine.judge(CHECKS[exercise], SAME[exercise], seed=seed)
     assert verdict.passed, verdict
-
-
-def test_the_librarys_narrowest_beam_is_the_labs():
-    """Wider ones differ: in the library a finished text keeps its place in the beam, and greedy's never leaves it."""
-    for case in CHECKS["beam_search"].cases(0):
-        continuations, sentences, limit, *rest = case.args
-        _, alpha, start, end = (*rest, *(4, 1.0, 1, 2)[len(rest) :])
-        model, limits = Whole(continuations, sentences), torch.full((sentences,), limit)
-        theirs = decode.beam_search(model, model.begin(), limit=limits, width=1, alpha=alpha, start=start, end=end)
-        ours = beam_search(continuations, sentences, limit, 1, alpha, start, end)
-        for (best, *_), (tokens, score) in zip(theirs, ours, strict=True):
-            assert best.tokens == tokens
-            assert best.score == pytest.approx(score, abs=1e-4)
-
-
-def best_of_all(language: Language, sentence: int, limit: int, alpha: float) -> tuple[list[int], float]:
-    """The best text of at most `limit` tokens, by trying every one of them."""
-    sentences, vocabulary = len(language.sentences), language.tokens.shape[1]
-    best: tuple[list[int], float] = ([], -math.inf)
-    for length in range(1, limit + 1):
-        for text in itertools.product(range(vocabulary), repeat=length):
-            if language.end in text[:-1] or (text[-1] != language.end and length < limit):
-                continue
-            total = 0.0
-            for at, token in enumerate(text):
-                prefix = torch.tensor([1, *text[:at]]).expand(sentences, -1)
-                total += float(language(prefix)[sentence, token])
-            if total / length_penalty(length, alpha) > best[1]:
-                best = ([token for token in text if token != language.end], total / length_penalty(length, alpha))
-    return best
-
-
-@pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize("alpha", [0.0, 1.0])
-def test_a_beam_wide_enough_finds_the_best_of_all(seed: int, alpha: float) -> None:
-    language = Language(2, 20, seed)
-    # With two steps, a beam as wide as the vocabulary leaves nothing out.
-    for sentence, (tokens, score) in enumerate(beam_search(language, 2, 2, 20, alpha)):
-        best, highest = best_of_all(language, sentence, 2, alpha)
-        assert tokens == best
-        assert score == pytest.approx(highest, abs=1e-4)
-
-
-@pytest.mark.parametrize("seed", range(40))
-def test_stopping_early_changes_nothing(seed: int) -> None:
-    language = Language(4, 7, 900 + seed, haste=0.2)
-    for width, alpha in ((1, 1.0), (2, 0.0), (3, 0.6), (5, 1.5)):
-        stops, goes_on = (search(language, 4, 9, width, alpha) for search in (beam_search, beam_from_copies))
-        assert [tokens for tokens, _ in stops] == [tokens for tokens, _ in goes_on]
-        torch.testing.assert_close(
-            torch.tensor([score for _, score in stops]), torch.tensor([score for _, score in goes_on])
-        )
-
-
-@pytest.mark.parametrize("seed", range(40))
-def test_width_one_is_greedy(seed: int) -> None:
-    language = Language(5, 8, 700 + seed)
-    assert [tokens for tokens, _ in beam_search(language, 5, 10, 1)] == greedy(language, 5, 10)
-
-
-def test_the_garden_path_fools_greed_and_not_a_beam_of_two() -> None:
-    assert greedy(garden_path, 2, 5)[0][0] == 3
-    found = beam_search(garden_path, 2, 5, 2, 0.0)
-    assert found[0][0] == [4, 5]
-    assert math.exp(found[0][1]) == pytest.approx(0.4 * 0.9 * 0.9, rel=1e-4)
-    assert found[1][0] == []
-
-
-def test_a_language_wants_all_its_sentences() -> None:
-    with pytest.raises(ValueError, match="3 sentences"):
-        Language(3, 6, 0)(torch.ones(2, 1, dtype=torch.long))
 
 
 def test_a_slow_answer_stays_out_of_the_loop(capsys: pytest.CaptureFixture[str]) -> None:
@@ -178,19 +118,10 @@ def test_a_slow_answer_stays_out_of_the_loop(capsys: pytest.CaptureFixture[str])
     assert capsys.readouterr().out == "quick: fast enough.\n"
 
 
-def test_cross_attention_is_drawn_offline() -> None:
-    weights = torch.rand(2, 3, 4, 5).softmax(dim=-1)
-    view = bertviz.translation_view(weights, ["a", "b", "c", "d", "</s>"], ["wer", "da", "ist", "</s>"], layer=1)
-    assert "2 layers × 3 heads, 4 tokens look at 5" in view.description
-    for name in ("wer", "d3", "<\\/s>"):
-        assert name in view.html
-    assert "<script src=" not in view.html and "require.config" not in view.html
-
-
 def test_the_machine_is_drawn() -> None:
     figure = diagrams.transformer(blocks=3)
     words = {text.get_text() for text in figure.axes[0].texts}
-    assert {"cross-attention", "masked self-attention", "self-attention", "decoder block,\n3 times"} <= words
+    assert {"cross-attention", "masked self-attention", "self-attention", "the first of\n3 blocks"} <= words
 
 
 def test_guests_are_put_in_order() -> None:
@@ -242,14 +173,129 @@ def test_dates_mean_what_they_say_and_no_day_is_on_both_sides() -> None:
         dates.load("valid", 1)
 
 
-def test_languages_say_what_they_cannot_go_on_with() -> None:
-    with pytest.raises(ValueError, match="2 sentences"):
-        garden_path(torch.ones(3, 1, dtype=torch.long))
-    with pytest.raises(ValueError, match="`start` stands first"):
-        Language(1, 6, 0)(torch.ones(1, 0, dtype=torch.long))
+def test_the_library_embeds_as_the_lab_does() -> None:
+    for case in CHECKS["embed"].cases(0):
+        tokens, table = case.args
+        model = seq2seq.Seq2Seq(seq2seq.Config(*table.shape, heads=1, hidden=4, blocks=1)).eval()
+        model.embedding.weight = torch.nn.Parameter(table)
+        torch.testing.assert_close(model.embed(tokens), CHECKS["embed"].reference(tokens, table))
 
 
-def test_a_right_answer_with_other_names_can_be_called_as_the_lab_calls_it() -> None:
-    verdict = engine.judge(CHECKS["warm_up_rate"], lambda t, d, w=4000: seq2seq.warm_up_rate(t, d, w))
-    assert verdict.passed
-    assert verdict.usable(3, dim=64, warmup=100) == seq2seq.warm_up_rate(3, 64, 100)
+def test_the_librarys_decoder_is_the_labs() -> None:
+    for case in CHECKS["decode"].cases(0):
+        expected = CHECKS["decode"].reference(*case.args)
+        torch.testing.assert_close(library_decode(*case.args), expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("norm_first", [True, False])
+def test_pytorchs_weights_are_poured_where_they_belong(norm_first: bool) -> None:
+    ours = CHECKS["decode"].solution.source.resolve("Transformer(1)")["Transformer"]
+    torch.manual_seed(0)
+    theirs, yours = pour.random_pytorch(16, 2, 24, 2, norm_first), ours(9, 16, 2, 24, 2, norm_first)
+    pour.from_pytorch(theirs, yours)
+    source, target = torch.tensor([[3, 4, 5, 2]]), torch.tensor([[1, 6, 7]])
+    embed = CHECKS["embed"].reference
+    seen = theirs(
+        *(embed(tokens, yours.embedding.weight) for tokens in (source, target)), tgt_mask=~causal_mask(3)
+    )  # fmt: skip
+    torch.testing.assert_close(yours(source, target), yours.logits(seen), rtol=1e-4, atol=1e-4)
+
+
+def test_the_courses_weights_are_poured_where_they_belong() -> None:
+    ours = CHECKS["decode"].solution.source.resolve("Transformer(1)")["Transformer"]
+    torch.manual_seed(0)
+    theirs, yours = seq2seq.Seq2Seq(seq2seq.Config(9, 16, 2, 24, 2)).eval(), ours(9, 16, 2, 24, 2)
+    for parameter in theirs.parameters():
+        torch.nn.init.normal_(parameter, std=0.5)
+    pour.from_course(theirs, yours)
+    source, target = torch.tensor([[3, 4, 5, 2], [4, 2, 0, 0]]), torch.tensor([[1, 6, 7], [1, 2, 0]])
+    torch.testing.assert_close(yours(source, target), theirs(source, target), rtol=1e-4, atol=1e-4)
+    with pytest.raises(RuntimeError):
+        pour.from_course(theirs, ours(9, 16, 2, 24, 3))
+
+
+def test_what_a_model_says_rightly_is_counted_without_filling() -> None:
+    class Echo(torch.nn.Module):
+        """Says the source; wrongly, once."""
+
+        def __init__(self):
+            super().__init__()
+            self.weight = torch.nn.Parameter(torch.ones(()))
+
+        def forward(self, source: Tensor, target: Tensor) -> Tensor:
+            assert target[:, 0].eq(1).all()
+            return torch.nn.functional.one_hot(source, 9).float()
+
+    labels = torch.tensor([[3, 4, 5, 2], [6, 2, 0, 0]])
+    said = torch.tensor([[3, 4, 8, 2], [6, 2, 7, 7]])
+    assert seq2seq.marked(Echo(), said, labels) == pytest.approx((100 * 5 / 6, 50))
+
+
+def test_through_untrained_blocks() -> None:
+    def block() -> torch.nn.Module:
+        made = transformer.EncoderBlock(64, 4, 128)
+        made.norms = torch.nn.ModuleList([transformer.LayerNorm(64), transformer.LayerNorm(64)])
+        return made
+
+    torch.manual_seed(0)
+    first, last, alike = depth.through(
+        block, lambda x, sublayer, norm: x + sublayer(norm(x)), 3, transformer.LayerNorm(64)
+    )
+    assert first > 0 and last > 0 and 0 < alike < 1
+    assert depth.likeness(torch.ones(1, 3, 4)) == pytest.approx(1)
+    assert depth.likeness(torch.eye(4)[None]) == pytest.approx(0)
+
+
+def test_weights_are_seen_while_something_runs() -> None:
+    attention = MultiHeadAttention(8, 2)
+    x, context = torch.randn(1, 3, 8), torch.randn(1, 5, 8)
+    seen = weights_during(attention, lambda: attention(x, context=context))
+    torch.testing.assert_close(seen, attention.weights(x, context))
+    assert not attention._forward_pre_hooks
+
+
+# ---------------------------------------------------------------- both labs as they are
+
+LABS_03 = ["03_transformer", "03b_translation"]
+
+
+def solution_of(lab: str) -> nbformat.NotebookNode:
+    return nbformat.read(ROOT / "solutions" / f"{lab}.ipynb", 4)
+
+
+def further(lab: str) -> list[str]:
+    """The solutions under “Going further”, as code."""
+    (text,) = [c.source for c in solution_of(lab).cells if c.id == "further"]
+    return re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("lab", LABS_03)
+def test_what_is_said_of_going_further_is_so(lab: str, tmp_path, monkeypatch) -> None:
+    notebook, more = solution_of(lab), further(lab)
+    notebook.cells += [nbformat.v4.new_code_cell(code) for code in more]
+    done = execute(notebook, tmp_path, monkeypatch, profile="cpu")
+    assert not errors(done)
+    of_each = [
+        [out["data"][CLAIM] for out in cell.outputs if CLAIM in out.get("data", {})]
+        for cell in done.cells[-len(more) :]
+    ]
+    assert all(of_each), "each states an outcome"
+    assert all(claim["held"] for claim in bundles(done, CLAIM)), of_each
+
+
+@pytest.mark.parametrize("lab", LABS_03)
+def test_no_name_means_one_thing_here_and_another_there(lab: str) -> None:
+    """A name that several cells set is set by every cell that uses it, so that any cell may be run again."""
+    cells = [c for c in solution_of(lab).cells if c.cell_type == "code"]
+    codes = {c.id: c.source for c in cells if "check" not in c.metadata.get("tags", [])}
+    setting = Counter(name for code in codes.values() for name in defines(code))
+    several = {name for name, times in setting.items() if times > 1} - {"layer_norm", "smoothed_loss"}  # at_pace
+    assert not {(where, name) for where, code in codes.items() for name in uses(code) & several - defines(code)}
+
+
+@pytest.mark.parametrize("lab", LABS_03)
+def test_the_labs_code_fits_its_cells(lab: str) -> None:
+    lines = [(c.id, line) for c in solution_of(lab).cells if c.cell_type == "code" for line in c.source.splitlines()]
+    lines += [("further", line) for code in further(lab) for line in code.splitlines()]
+    assert not [(where, line) for where, line in lines if len(line) > 100 and where != "setup"]

@@ -1,12 +1,14 @@
 """Lab 03's answers, right and wrong, as learners write them."""
 
+import functools
 import math
 
 import torch
 import torch.nn.functional as F
 
 from squint.checks.lab03 import CHECKS
-from squint.text.decode import length_penalty
+from squint.nn.attention import causal_mask
+from squint.nn.positions import sinusoidal
 
 
 def norm_by_pytorch(x, gain, bias, epsilon=1e-5):
@@ -57,6 +59,56 @@ def residual_by_stacking(x, sublayer, norm, norm_first):
     if norm_first:
         return torch.stack([x, sublayer(norm(x))]).sum(0)
     return norm(x + sublayer(x))
+
+
+def encoder_written_out(block, x, mask):
+    one, two = block.norms
+    if block.norm_first:
+        x = x + block.attention(one(x), mask=mask)
+        return x + block.feed_forward(two(x))
+    x = one(block.attention(x, x, mask) + x)
+    return two(x + block.feed_forward(x))
+
+
+def encoder_in_a_loop(block, x, mask):
+    def look(y):
+        return block.attention(y, y, mask=mask)
+
+    for sublayer, norm in zip((look, block.feed_forward), block.norms, strict=True):
+        x = CHECKS["residual"].reference(x, sublayer, norm, block.norm_first)
+    return x
+
+
+def embed_by_one_hot(tokens, table):
+    rows = F.one_hot(tokens, table.shape[0]).to(table.dtype) @ table
+    return rows * table.shape[1] ** 0.5 + sinusoidal(tokens.shape[-1], table.shape[-1]).to(table)
+
+
+def embed_by_pytorch(tokens, table):
+    places = sinusoidal(1_000, table.shape[1], device=tokens.device)
+    return torch.add(places[: tokens.shape[1]], F.embedding(tokens, table), alpha=math.sqrt(table.shape[1]))
+
+
+def embed_in_loops(tokens, table):
+    dim = table.shape[1]
+    places = sinusoidal(tokens.shape[1], dim, device=table.device)
+    texts = [[dim**0.5 * table[token] + places[i] for i, token in enumerate(text)] for text in tokens.tolist()]
+    return torch.stack([torch.stack(text) for text in texts])
+
+
+def decode_with_tril(model, target, memory, source):
+    n = target.shape[1]
+    mask = torch.ones(n, n, dtype=torch.bool, device=target.device).tril()
+    x = CHECKS["embed"].reference(target, model.embedding.weight)
+    for i in range(len(model.decoder)):
+        x = model.decoder[i](x, memory, mask[None], source.ne(0).unsqueeze(1))
+    return model.decoder_norm(x)
+
+
+def decode_by_reduce(model, target, memory, source):
+    masks = causal_mask(target.shape[1], device=target.device), (source > 0)[:, None].expand(-1, target.shape[1], -1)
+    start = CHECKS["embed"].reference(target, model.embedding.weight)
+    return model.decoder_norm(functools.reduce(lambda x, block: block(x, memory, *masks), model.decoder, start))
 
 
 def block_written_out(block, x, memory, mask, memory_mask):
@@ -130,135 +182,51 @@ def loss_by_nanmean(logits, labels, smoothing=0.1, padding=0):
     return each.masked_fill(labels == padding, math.nan).nanmean()
 
 
-def rate_by_cases(step, dim, warmup=4000):
-    peak = 1 / math.sqrt(dim * warmup)
-    if step < warmup:
-        return peak * step / warmup
-    return peak * math.sqrt(warmup / step)
+def train_with_items(model, optimiser, batches):
+    losses = []
+    for pair in batches:
+        optimiser.zero_grad(set_to_none=False)
+        logits = model(pair[0], CHECKS["shift_right"].reference(pair[1]))
+        loss = F.cross_entropy(logits.flatten(0, 1), pair[1].flatten(), ignore_index=0, label_smoothing=0.1)
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
+    return losses
 
 
-def rate_by_torch(step, dim, warmup=4000):
-    place = torch.tensor(float(step), dtype=torch.float64)
-    return torch.minimum(place.rsqrt(), place / warmup**1.5) / dim**0.5
+def train_by_hand(model, optimiser, batches):
+    def step(source, labels):
+        loss = CHECKS["smoothed_loss"].reference(model(source, CHECKS["shift_right"].reference(labels)), labels)
+        parameters = list(model.parameters())
+        for parameter, gradient in zip(parameters, torch.autograd.grad(loss, parameters), strict=True):
+            parameter.grad = gradient
+        optimiser.step()
+        return loss
+
+    return [step(source, labels) for source, labels in batches]
 
 
-def rate_as_a_tensor_of_one(step, dim, warmup=4000):
-    return (torch.ones(1) * dim) ** -0.5 * min(step**-0.5, step * warmup**-1.5)
-
-
-def greedy_with_lists(continuations, sentences, limit, start=1, end=2):
-    texts = [[start] for _ in range(sentences)]
-    open_ = set(range(sentences))
-    while open_ and len(texts[0]) <= limit:
-        for row, token in enumerate(continuations(torch.tensor(texts)).max(dim=-1).indices.tolist()):
-            texts[row].append(token)
-            if token == end:
-                open_.discard(row)
-    return [up_to(end, text[1:]) for text in texts]
-
-
-def greedy_in_place(continuations, sentences, limit, start=1, end=2):
-    said = torch.full((sentences, limit + 1), end)
-    said[:, 0] = start
-    alive = torch.ones(sentences, dtype=torch.bool)
-    for at in range(1, limit + 1):
-        token = torch.topk(continuations(said[:, :at]), 1, dim=-1).indices[:, 0]
-        said[alive, at] = token[alive]
-        alive = alive & (token != end)
-        if not bool(alive.any()):
-            break
-    return [row[1:][row[1:] != end] for row in said]
-
-
-def greedy_to_the_limit(continuations, sentences, limit, start=1, end=2):
-    prefixes = torch.full((sentences, 1), start)
-    for _ in range(limit):
-        prefixes = torch.cat([prefixes, continuations(prefixes).argmax(-1)[:, None]], 1)
-    return [up_to(end, row) for row in prefixes[:, 1:].tolist()]
-
-
-def up_to(end: int, tokens: list[int]) -> list[int]:
-    """The tokens before the first `end`."""
-    return tokens[: tokens.index(end)] if end in tokens else tokens
-
-
-def beam_with_lists(continuations, sentences, limit, width=4, alpha=1.0, start=1, end=2):
-    beams = [[(0.0, [start])] for _ in range(sentences)]
-    finished = [[] for _ in range(sentences)]
-    for length in range(1, limit + 1):
-        table = torch.full((sentences, width, length), start)
-        for row, beam in enumerate(beams):
-            for place, (_, text) in enumerate(beam):
-                table[row, place] = torch.tensor(text)
-        log_probabilities = continuations(table).tolist()
-        for row, beam in enumerate(beams):
-            grown = [
-                (total + step, [*text, token])
-                for place, (total, text) in enumerate(beam)
-                for token, step in enumerate(log_probabilities[row][place])
-            ]
-            grown = sorted(grown, reverse=True)[:width]
-            for total, text in grown:
-                if text[-1] == end or length == limit:
-                    finished[row].append((up_to(end, text[1:]), total / length_penalty(length, alpha)))
-            beams[row] = [(total, text) for total, text in grown if text[-1] != end]
-        if not any(beams):
-            break
-    return [max(several, key=lambda each: each[1]) for several in finished]
-
-
-def beam_from_copies(continuations, sentences, limit, width=4, alpha=1.0, start=1, end=2):
-    """All beams there from the beginning, all but one of them impossible; never stops early; scores in tensors."""
-    rows = torch.arange(sentences)[:, None]
-    texts = torch.full((sentences, width, limit + 1), end)
-    texts[..., 0] = start
-    totals = torch.full((sentences, width), -math.inf)
-    totals[:, 0] = 0
-    scores, answers = torch.full((sentences,), -math.inf), texts[:, 0].clone()
-    for length in range(1, limit + 1):
-        step = continuations(texts[..., :length])
-        totals, place = (totals.unsqueeze(-1) + step).reshape(sentences, -1).sort(descending=True, stable=True)
-        totals, place = totals[:, :width], place[:, :width]
-        texts = texts[rows, torch.div(place, step.shape[-1], rounding_mode="floor")].clone()
-        texts[..., length] = place % step.shape[-1]
-        over = (texts[..., length] == end) if length < limit else torch.ones_like(totals, dtype=torch.bool)
-        candidate, which = torch.where(over, totals / length_penalty(length, alpha), -math.inf).max(dim=1)
-        better = candidate > scores
-        scores = torch.where(better, candidate, scores)
-        answers[better] = texts[rows[:, 0], which][better]
-        answers[better, length + 1 :] = end
-        totals = torch.where(over, -math.inf, totals)
-    return [(up_to(end, text[1:]), score) for text, score in zip(answers.tolist(), scores.tolist(), strict=True)]
-
-
-def beam_until_nothing_grows(continuations, sentences, limit, width=4, alpha=1.0, start=1, end=2):
-    prefixes, totals = torch.full((sentences, 1, 1), start), torch.zeros(sentences, 1)
-    best = [([], -math.inf)] * sentences
-    for length in range(1, limit + 1):
-        step = continuations(prefixes)
-        totals, place = (totals[..., None] + step).flatten(1).topk(width)
-        old = prefixes.gather(1, (place // step.shape[-1])[..., None].expand(-1, -1, length))
-        prefixes = torch.cat([old, (place % step.shape[-1])[..., None]], 2)
-        for row in range(sentences):
-            for text, total in zip(prefixes[row, :, 1:].tolist(), totals[row].tolist(), strict=True):
-                score = total / length_penalty(length, alpha)
-                if (text[-1] == end or length == limit) and score > best[row][1]:
-                    best[row] = (up_to(end, text), score)
-        totals = totals.masked_fill(prefixes[..., -1] == end, -1e9)
-        if bool((totals < -1e8).all()):
-            break
-    return best
+def train_clearing_last(model, optimiser, batches):
+    losses = []
+    for source, labels in batches:
+        loss = CHECKS["smoothed_loss"].reference(model(source, CHECKS["shift_right"].reference(labels)), labels)
+        loss.backward()
+        optimiser.step()
+        model.zero_grad()
+        losses += [float(loss)]
+    return losses
 
 
 RIGHT = {
     "layer_norm": [norm_by_pytorch, norm_by_group, norm_by_var, norm_by_a_matrix, norm_by_loops, norm_as_scale_and_shift],
     "residual": [residual_in_steps, residual_by_composition, residual_by_stacking],
+    "encoder_block": [encoder_written_out, encoder_in_a_loop],
     "decoder_block": [block_written_out, block_by_a_list],
+    "embed": [embed_by_one_hot, embed_by_pytorch, embed_in_loops],
+    "decode": [decode_with_tril, decode_by_reduce],
     "shift_right": [shift_by_filling, shift_by_pad, shift_by_lists, shift_to_floats],
     "smoothed_loss": [loss_by_pytorch, loss_by_targets, loss_by_loops, loss_by_nanmean],
-    "warm_up_rate": [rate_by_cases, rate_by_torch, rate_as_a_tensor_of_one],
-    "greedy": [greedy_with_lists, greedy_in_place, greedy_to_the_limit],
-    "beam_search": [beam_with_lists, beam_from_copies, beam_until_nothing_grows],
+    "train": [train_with_items, train_by_hand, train_clearing_last],
 }  # fmt: skip
 
 WRONG = [
@@ -272,16 +240,6 @@ def layer_norm(x, gain, bias, epsilon=1e-5):
     return torch.mul(standardised, gain).add(bias)
 """,
         "divide by n − 1",
-    ),
-    (
-        "layer_norm",
-        """
-def layer_norm(x, gain, bias, epsilon=1e-5):
-    x -= x.mean(dim=-1, keepdim=True)
-    variance = (x * x).mean(dim=-1, keepdim=True)
-    return x / torch.sqrt(variance + epsilon) * gain + bias
-""",
-        "It changes what it was given",
     ),
     (
         "layer_norm",
@@ -352,7 +310,7 @@ def residual(x, sublayer, norm, norm_first):
         return x
     return norm(x + sublayer(x))
 """,
-        "It changes what it was given",
+        "a tensor was changed in place",
     ),
     (
         "decoder_block",
@@ -520,209 +478,246 @@ def smoothed_loss(logits, labels, smoothing=0.1, padding=0):
         "caps the loss of large logits",
     ),
     (
-        "warm_up_rate",
+        "layer_norm",
         """
-def warm_up_rate(step, dim, warmup=4000):
-    def climb():
-        return step * warmup ** -1.5
-
-    def fall():
-        return step ** -0.5
-
-    rate = climb() if step > warmup else fall()
-    return rate * dim ** -0.5
+def layer_norm(x, gain, bias, epsilon=1e-5):
+    return nn.LayerNorm(x.shape[-1], eps=epsilon).to(x)(x)
 """,
-        "the larger of the two",
+        "has a gain and bias of its own",
     ),
     (
-        "warm_up_rate",
+        "encoder_block",
         """
-def warm_up_rate(step, dim, warmup=4000):
-    scale = 1 / dim
-    if step < warmup:
-        factor = step / warmup / math.sqrt(warmup)
-    else:
-        factor = 1 / math.sqrt(step)
-    return scale * factor
+def encoder_block(block, x, mask):
+    first, second = block.norms
+    x = residual(x, lambda y: block.attention(y), first, block.norm_first)
+    x = residual(x, lambda y: block.feed_forward(y), second, block.norm_first)
+    return x
 """,
-        "one over its root",
+        "The mask is not handed on",
     ),
     (
-        "warm_up_rate",
+        "encoder_block",
         """
-def warm_up_rate(step, dim, warmup=4000):
-    return dim ** 0.5 * min(step ** -1.0, step * warmup ** -1.5)
+def encoder_block(block, x, mask):
+    attended = residual(x, lambda y: block.attention(y, mask=mask), block.norms[0], block.norm_first)
+    return residual(x, block.feed_forward, block.norms[1], block.norm_first)
 """,
-        "Wider models get smaller steps: dim to the power −0.5, not 0.5. And: The fall is 1/step",
+        "Nothing comes of the attention",
     ),
     (
-        "greedy",
+        "encoder_block",
         """
-def greedy(continuations, sentences, limit, start=1, end=2):
-    prefixes = torch.full((sentences, 1), start)
-    ended = [False] * sentences
-    for step in range(limit):
-        choice = torch.argmax(continuations(prefixes), dim=1)
-        prefixes = torch.cat([prefixes, choice.reshape(-1, 1)], dim=1)
-        for s in range(sentences):
-            ended[s] = ended[s] or choice[s].item() == end
-        if all(ended):
-            break
-    return [[token for token in row if token not in (start, end)] for row in prefixes[:, 1:].tolist()]
+def encoder_block(block, x, mask):
+    x = residual(x, block.attention(x, mask=mask), block.norms[0], block.norm_first)
+    return residual(x, block.feed_forward, block.norms[1], block.norm_first)
 """,
-        "You kept ",
+        "hand over the function itself",
     ),
     (
-        "greedy",
+        "embed",
         """
-def greedy(continuations, sentences, limit, start=1, end=2):
-    texts = torch.full((sentences, 1), start)
-    for _ in range(limit):
-        word = continuations(texts).max(dim=-1).indices
-        texts = torch.cat([texts, word.unsqueeze(1)], dim=1)
-        if (texts == end).any(dim=1).any():
-            break
-    out = []
-    for text in texts[:, 1:].tolist():
-        out.append(text[: text.index(end)] if end in text else text)
+def embed(tokens, table):
+    d = table.size(-1)
+    return table[tokens] + sinusoidal(tokens.size(1), d, device=tokens.device)
+""",
+        "The factor is missing",
+    ),
+    (
+        "embed",
+        """
+def embed(tokens, table):
+    d = table.size(-1)
+    rows = F.embedding(tokens, table) + sinusoidal(tokens.size(1), d, device=tokens.device)
+    return rows * d ** 0.5
+""",
+        "The places were multiplied as well",
+    ),
+    (
+        "embed",
+        """
+def embed(tokens, table):
+    vocabulary, dim = table.shape
+    positions = sinusoidal(vocabulary, dim, device=table.device)
+    return math.sqrt(dim) * table[tokens] + positions[tokens]
+""",
+        "The places were looked up by token",
+    ),
+    (
+        "decode",
+        """
+def decode(model, target, memory, source):
+    x = embed(target, model.embedding.weight)
+    for block in model.decoder:
+        x = block(x, memory, None, (source != PAD)[:, None, :])
+    return model.decoder_norm(x)
+""",
+        "Nothing keeps the target from looking ahead",
+    ),
+    (
+        "decode",
+        """
+def decode(model, target, memory, source):
+    x = embed(target, model.embedding.weight)
+    ahead = causal_mask(target.shape[1], device=target.device)
+    for block in model.decoder:
+        x = block(x, memory, ahead, (source != PAD)[:, None, :])
+    return x
+""",
+        "The last norm is missing",
+    ),
+    (
+        "decode",
+        """
+def decode(model, target, memory, source):
+    x = model.embedding(target)
+    ahead = causal_mask(target.shape[1], device=target.device)
+    for layer in model.decoder:
+        x = layer(x, memory, ahead, None)
+    return model.decoder_norm(x)
+""",
+        "The target was looked up without √dim and places",
+    ),
+    (
+        "shift_right",
+        """
+def shift_right(labels, start=1):
+    out = labels.clone()
+    for i in range(1, out.shape[1]):
+        out[:, i] = out[:, i - 1]
+    out[:, 0] = start
     return out
 """,
-        "stopped when the first one ended",
+        "You read what you have just overwritten",
     ),
     (
-        "greedy",
+        "smoothed_loss",
         """
-def greedy(continuations, sentences, limit, start=1, end=2):
-    prefixes = torch.full((sentences, 1), start)
-    for _ in range(limit + 1):
-        best = continuations(prefixes).argmax(dim=-1, keepdim=True)
-        prefixes = torch.cat([prefixes, best], dim=1)
-    result = []
-    for row in prefixes.tolist():
-        tokens = row[0:]
-        stop = tokens.index(end) if end in tokens else len(tokens)
-        result.append(tokens[:stop])
-    return result
+def smoothed_loss(logits, labels, smoothing=0.1, padding=0):
+    v = logits.shape[-1]
+    target = torch.full_like(logits, smoothing / (v - 2))
+    target.scatter_(-1, labels[..., None], 1 - smoothing)
+    target[..., padding] = torch.where(labels == padding, 1 - smoothing, 0.0)
+    each = -(target * logits.log_softmax(-1)).sum(-1)
+    return each[labels != padding].mean()
 """,
-        "`limit`, its end token among them. And: The start token is still there.",
+        "over V − 2, as in the Annotated Transformer",
     ),
     (
-        "greedy",
+        "train",
         """
-def greedy(continuations, sentences, limit, start=1, end=2):
-    found = []
-    for _ in range(sentences):
-        text = torch.tensor([[start]])
-        while text.shape[1] <= limit and text[0, -1] != end:
-            text = torch.cat([text, continuations(text).argmax(-1)[:, None]], 1)
-        found.append([token for token in text[0, 1:].tolist() if token != end])
-    return found
+def train(model, optimiser, batches):
+    history = []
+    for source, labels in batches:
+        loss = smoothed_loss(model(source, shift_right(labels)), labels)
+        loss.backward()
+        optimiser.step()
+        history.append(loss.item())
+    return history
 """,
-        "there are 2 sentences, and the prefixes are [1, 1]",
+        "The gradients of earlier steps are still there",
     ),
     (
-        "beam_search",
+        "train",
         """
-def beam_search(continuations, sentences, limit, width=4, alpha=1.0, start=1, end=2):
-    prefixes, totals = torch.full((sentences, 1, 1), start), torch.zeros(sentences, 1)
-    best = [([], -math.inf)] * sentences
-    rows = torch.arange(sentences)[:, None]
-    for length in range(1, limit + 1):
-        log_probabilities = continuations(prefixes)
-        vocabulary = log_probabilities.shape[-1]
-        totals, place = (totals[..., None] + log_probabilities).flatten(1).topk(width)
-        parent, token = place // vocabulary, place % vocabulary
-        prefixes = torch.cat([prefixes[rows, parent], token[..., None]], dim=-1)
-        over = (token == end) | torch.tensor(length == limit)
-        for row, beam in over.nonzero().tolist():
-            score = (totals[row, beam] / ((5 + length) / 6) ** alpha).item()
-            if score > best[row][1]:
-                said = prefixes[row, beam, 1:].tolist()
-                best[row] = (said[: said.index(end)] if end in said else said, score)
-        totals.masked_fill(over, -math.inf)
-    return best
+def train(model, optimiser, batches):
+    history = []
+    for source, labels in batches:
+        optimiser.zero_grad()
+        loss = smoothed_loss(model(source, shift_right(labels)), labels)
+        loss.backward()
+        history.append(loss.item())
+    return history
 """,
-        "Once a text has ended, set its total to −∞ for good.",
+        "Nothing is learned",
     ),
     (
-        "beam_search",
+        "train",
         """
-def beam_search(continuations, sentences, limit, width=4, alpha=1.0, start=1, end=2):
-    prefixes, totals = torch.full((sentences, 1, 1), start), torch.zeros(sentences, 1)
-    best = {row: ([], -math.inf) for row in range(sentences)}
-    rows = torch.arange(sentences).unsqueeze(1)
-    for length in range(1, limit + 1):
-        log_probabilities = continuations(prefixes)
-        vocabulary = log_probabilities.size(-1)
-        totals, place = (totals.unsqueeze(-1) + log_probabilities).flatten(1).topk(width)
-        parent, token = place // vocabulary, place % vocabulary
-        prefixes = torch.cat((prefixes[rows, parent], token.unsqueeze(-1)), dim=-1)
-        over = (token == end) if length < limit else torch.full_like(token, True, dtype=torch.bool)
-        for row in range(sentences):
-            for beam in range(width):
-                score = totals[row, beam].item() / ((5 + length) / 6) ** alpha
-                if over[row, beam] and score > best[row][1]:
-                    text = prefixes[row, beam].tolist()[1:]
-                    best[row] = (text[:-1] if token[row, beam] == end else text, score)
-        totals = totals.masked_fill(over, -math.inf)
-        if all(score > -math.inf for _, score in best.values()):
-            break
-    return [best[row] for row in range(sentences)]
+def train(model, optimiser, batches):
+    losses = []
+    for source, labels in batches:
+        logits = model(source, labels)
+        loss = smoothed_loss(logits, labels)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.detach())
+    return losses
 """,
-        "You stopped too early",
+        "sees the very labels that it is asked for",
     ),
     (
-        "beam_search",
+        "train",
         """
-def beam_search(continuations, sentences, limit, width=4, alpha=1.0, start=1, end=2):
-    prefixes, totals = torch.full((sentences, width, 1), start), torch.zeros(sentences, width)
-    best = [([], -math.inf)] * sentences
-    batch = torch.arange(sentences).view(-1, 1)
-    for length in range(1, limit + 1):
-        candidates = totals.unsqueeze(2) + continuations(prefixes)
-        vocabulary = candidates.shape[2]
-        totals, where = candidates.reshape(sentences, -1).topk(width, dim=-1)
-        prefixes = torch.cat([prefixes[batch, where // vocabulary], (where % vocabulary).unsqueeze(2)], dim=2)
-        for s in range(sentences):
-            for w in range(width):
-                if prefixes[s, w, -1] == end or length == limit:
-                    score = totals[s, w].item() / ((length + 5) / 6) ** alpha
-                    if score > best[s][1]:
-                        best[s] = (prefixes[s, w, 1:-1].tolist(), score)
-                    totals[s, w] = -math.inf
-    return best
+def train(model, optimiser, batches):
+    losses = []
+    for source, labels in batches:
+        loss = smoothed_loss(model(source, shift_right(labels)), labels)
+        optimiser.zero_grad()
+        optimiser.step()
+        loss.backward()
+        losses.append(loss.detach())
+    return losses
 """,
-        "several equal texts stay equal for ever. Begin with one. And: A text that the limit cuts off lost its last token",
+        "Nothing is learned",
     ),
     (
-        "beam_search",
+        "train",
         """
-def beam_search(continuations, sentences, limit, width=4, alpha=1.0, start=1, end=2):
-    live = [[([], 0.0)] for _ in range(sentences)]
-    best = [([], -math.inf) for _ in range(sentences)]
-    for length in range(1, limit + 1):
-        most = max(len(texts) for texts in live)
-        if most == 0:
-            break
-        ask = torch.full((sentences, most, length), start)
-        for s, texts in enumerate(live):
-            for b, (tokens, _) in enumerate(texts):
-                ask[s, b, 1:] = torch.tensor(tokens, dtype=torch.long)
-        answer = continuations(ask)
-        for s, texts in enumerate(live):
-            grown = [(tokens + [word], total + log_p) for b, (tokens, total) in enumerate(texts)
-                     for word, log_p in enumerate(answer[s, b].tolist())]
-            grown.sort(key=lambda g: g[1], reverse=True)
-            live[s] = []
-            for tokens, total in grown[:width]:
-                if tokens[-1] == end:
-                    score = total
-                    if score > best[s][1]:
-                        best[s] = ([t for t in tokens if t != end], score)
-                else:
-                    live[s].append((tokens, total))
-    return best
+def train(model, optimiser, batches):
+    losses = []
+    for source, labels in batches:
+        logits = model(source, shift_right(labels))
+        loss = smoothed_loss(labels, logits)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
+    return losses
 """,
-        "Texts that the limit cuts off got lost: score them. And: Sums of different lengths were compared",
+        "`labels` and `logits` are swapped",
+    ),
+    (
+        "train",
+        """
+def train(model, optimiser, batches):
+    for source, labels in batches:
+        loss = smoothed_loss(model(source, shift_right(labels)), labels)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    return [loss.detach()]
+""",
+        "Only the last loss came back",
+    ),
+    (
+        "embed",
+        """
+def embed(tokens, table):
+    vectors = nn.Embedding(*table.shape)(tokens)
+    return vectors * table.shape[1] ** 0.5 + sinusoidal(tokens.shape[1], table.shape[1], device=table.device)
+""",
+        "You made a table of your own",
+    ),
+    (
+        "decode",
+        """
+def decode(model, target, memory, source):
+    x = embed(target, model.embedding.weight)
+    for block in model.decoder:
+        x = block(x, memory, causal_mask(target.shape[1], device=x.device), source != PAD)
+    return model.decoder_norm(x)
+""",
+        "lacks the axis of the queries",
+    ),
+    (
+        "encoder_block",
+        """
+def encoder_block(block, x, mask):
+    x = block.attention(x, mask=mask)
+    return block.feed_forward(x)
+""",
+        "There is neither sum nor norm",
     ),
 ]

@@ -1,8 +1,8 @@
-"""Lab 03, the Transformer: norms and residuals, the decoder's block, what is learned from, the two searches."""
+"""Lab 03, the Transformer: norms and residuals, blocks and towers, what is learned from and how."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -20,7 +20,6 @@ def drawn(make: Callable[..., list[Case]]) -> Callable[[int], list[Case]]:
     return lambda seed: make(partial(torch.randn, generator=torch.Generator().manual_seed(seed)))
 
 
-IN_PLACE = "It changes what it was given, and others still need that. Make a new tensor (x = x + …), or a .clone()."
 along = "x.mean({0})\n    variance = centred.square().mean({0})".format
 layer_norm = Check(
     cases=drawn(lambda draw: [
@@ -32,7 +31,7 @@ layer_norm = Check(
             ("entries around 10", 10 + 3 * draw(2, 8)), ("entries that are all the same", torch.full((1, 8), 2.5)),
             ("very small entries", 2e-3 * draw(2, 8)), ("float64", draw(2, 3, 8).double()))),
         Case("another epsilon", draw(2, 6), draw(6), draw(6), epsilon=0.1)]),
-    atol=1e-4, gradients=True, in_place=IN_PLACE, hints=(
+    atol=1e-4, gradients=True, hints=(
         "Take something off each vector, divide it by something, then gain and bias. Which axis holds its entries?",
         "The mean over the last axis, with keepdim=True. The variance: the mean of the squared differences from it. "
         "Divide the differences by the root of (variance + epsilon); then times the gain, plus the bias."),
@@ -53,7 +52,8 @@ layer_norm = Check(
         " + bias": {"": "The bias is missing: add it at the end."},
         "gain * centred / (variance + epsilon).sqrt() + bias": {
             "bias * centred / (variance + epsilon).sqrt() + gain": "Gain and bias are swapped: times gain, plus bias.",
-            "nn.LayerNorm(x.shape[-1], eps=epsilon)(x)": "`nn.LayerNorm` has a gain and bias of its own. Use yours."},
+            "nn.LayerNorm(x.shape[-1], eps=epsilon).to(x)(x)": "`nn.LayerNorm` has a gain and bias of its own. Use "
+            "those that are handed in."},
     }))  # fmt: skip
 
 residual = Check(
@@ -63,7 +63,7 @@ residual = Check(
             ("one vector", tensor([[1.0, 2.0, 3.0, 6.0]]), torch.square), ("a sentence", draw(3, 4), torch.exp),
             ("a batch", draw(2, 3, 6), torch.sin), ("nothing to add", draw(2, 5), torch.zeros_like))
         for first in (True, False)]),
-    gradients=True, in_place=IN_PLACE, hints=(
+    gradients=True, hints=(
         "Two formulas stand above. One `if` chooses between them.",
         "With norm_first, the sublayer sees norm(x), and what it says is added to x itself, not to norm(x). Otherwise "
         "the sublayer sees x, what it says is added to x, and the norm is taken of the sum."),
@@ -86,24 +86,74 @@ residual = Check(
 
 
 class Block(nn.Module):
-    """What a decoder block consists of, random and fixed; its attributes are those of lab 03's `DecoderBlock`."""
+    """What a block consists of, random and fixed; its attributes are those of lab 03's blocks, called as those are."""
 
-    def __init__(self, dim: int, norm_first: bool, draw: Callable[..., Tensor]):
+    def __init__(self, dim: int, norm_first: bool, draw: Callable[..., Tensor], crosses: bool = True):
         super().__init__()
         with torch.random.fork_rng(devices=[]), torch.no_grad():
-            self.attention, self.cross_attention = MultiHeadAttention(dim, 2), MultiHeadAttention(dim, 2)
-            self.feed_forward, self.norm_first = FeedForward(dim, 2 * dim), norm_first
+            self.attention, self.feed_forward = MultiHeadAttention(dim, 2), FeedForward(dim, 2 * dim)
+            self.cross_attention = MultiHeadAttention(dim, 2) if crosses else None
+            self.norms = nn.ModuleList(LayerNorm(dim) for _ in range(3 if crosses else 2))
+            self.norm_first = norm_first
             self.__name__ = f"a {'pre' if norm_first else 'post'}-norm block"
-            self.norms = nn.ModuleList(LayerNorm(dim) for _ in range(3))
             for parameter in self.parameters():
                 parameter.copy_(draw(*parameter.shape) / 2)
         for part in (self.attention, self.cross_attention, self.feed_forward, *self.norms):
-            part.register_forward_pre_hook(lambda part, x: part.to(x[0].dtype) and None if x else None)  # float64, too
+            if part is not None:  # float64, too
+                part.register_forward_pre_hook(lambda part, x: part.to(x[0].dtype) and None if x else None)
+
+    def forward(self, x: Tensor, memory: Tensor, mask: Tensor | None = None, seen: Tensor | None = None) -> Tensor:
+        """The decoder's block, with the norm first."""
+        x = x + self.attention(self.norms[0](x), mask=mask)
+        assert self.cross_attention is not None
+        x = x + self.cross_attention(self.norms[1](x), memory.to(x), seen)
+        return x + self.feed_forward(self.norms[2](x))
 
 
-LOOK = "x = residual(x, lambda y: block.attention(y, mask=mask), block.norms[0], block.norm_first)"
-OVER = "x = residual(x, lambda y: block.cross_attention(y, memory, memory_mask), block.norms[1], block.norm_first)"
-THINK = "return residual(x, block.feed_forward, block.norms[2], block.norm_first)"
+AROUND = "x = residual(x, lambda y: block.attention(y, mask=mask), block.norms[0], block.norm_first)"
+AFTER = "return residual(x, block.feed_forward, block.norms[1], block.norm_first)"
+wired = "mask, residual=lambda x, sublayer, norm, first: {}):".format
+encoder_block = Check(
+    cases=drawn(lambda draw: [
+        Case(label, Block(x.shape[-1], first, draw, crosses=False), x, mask)
+        for label, first, x, mask in (
+            ("two words, the norm first", True, draw(1, 2, 4), None),
+            ("two words, the norm last", False, draw(1, 2, 4), None),
+            ("three words, one of them filling", True, draw(1, 3, 4), tensor([[[True, True, False]]])),
+            ("a batch, filled up, the norm last", False, draw(2, 5, 8), padding_mask(tensor([3, 5]), 5)),
+            ("four sentences of four words", True, draw(4, 4, 8), None))]),
+    gradients=True, hints=(
+        "Two residuals, one after the other. What is the sublayer of each, and which norm goes with it?",
+        "residual(x, sublayer, norm, norm_first), twice. The first sublayer is lambda y: block.attention(y, "
+        "mask=mask), the second is block.feed_forward itself. What the first hands back is the second's x."),
+    misconceptions=edits({
+        "block.attention(y, mask=mask)": {
+            "block.attention(y)": "The mask is not handed on, so words look at filling: block.attention(y, mask=mask).",
+            "block.attention(x, mask=mask)": "Inside the lambda stands x, not y: so the attention misses the norm."},
+        AROUND: {AROUND[4:]: "Nothing comes of the attention: is it missing, or was its result not kept as x = …?"},
+        AFTER: {
+            "return x": "Nothing comes of the small network: is it missing, or was its result not handed back?",
+            "return x + block.feed_forward(x)": "The small network has no norm: hand it to residual, with norms[1].",
+            f"return block.norms[1]({AFTER[7:]})": "A norm too many at the end: residual knows where it belongs."},
+        f"{AROUND}\n    {AFTER}": {
+            "x = block.attention(x, mask=mask)\n    return block.feed_forward(x)": "There is neither sum nor norm: put "
+            "both sublayers into residual.",
+            AFTER.replace("return", "x =") + "\n    return" + AROUND[3:]: "The small network came before the "
+            "attention: first look around, then think."},
+        "norms[0]": {"norms[1]": "The attention has the small network's norm. It has its own, norms[0]."},
+        "norms[1]": {"norms[0]": "The small network has the attention's norm. It has its own, norms[1]."},
+        "mask):\n    x": {
+            wired("x + sublayer(norm(x))") + "\n    x": "The norm always comes first: hand block.norm_first on.",
+            wired("norm(x + sublayer(x))") + "\n    x": "The norm always comes last: hand block.norm_first on.",
+            wired("x + sublayer(x)") + "\n    x": "There are no norms: put both into residual, each with its norm.",
+            wired("sublayer(norm(x)) if first else norm(sublayer(x))") + "\n    x": "There are no residuals.",
+            wired("norm(x + sublayer(x)) if first else x + sublayer(norm(x))") + "\n    x":
+            "Pre-norm and post-norm are swapped."},
+    }))  # fmt: skip
+
+LOOK = "x = residual(x, lambda y: block.attention(y, mask=mask), norms[0], first)"
+OVER = "x = residual(x, lambda y: block.cross_attention(y, memory, memory_mask), norms[1], first)"
+THINK = "return residual(x, block.feed_forward, norms[2], first)"
 joined = "memory_mask, residual=lambda x, sublayer, norm, first: {}):".format
 REAL = padding_mask(tensor([3, 5]), 5)
 decoder_block = Check(
@@ -116,7 +166,7 @@ decoder_block = Check(
             ("three words look at five others, some of them filling", True, draw(2, 3, 8), draw(2, 5, 8), 3, REAL),
             ("the same with the norm last", False, draw(2, 3, 8), draw(2, 5, 8), 3, REAL),
             ("nothing hidden", True, draw(2, 3, 8), draw(2, 4, 8), None, None))]),
-    gradients=True, in_place=IN_PLACE, hints=(
+    gradients=True, hints=(
         "It is the encoder's block above with one residual more in the middle. Who asks there, who is looked at?",
         "Three residuals, each with its own norm, each handing its result on as x: block.attention of y under `mask`; "
         "block.cross_attention, where y asks, of the memory under `memory_mask`; block.feed_forward."),
@@ -129,7 +179,7 @@ decoder_block = Check(
             "block.cross_attention(y)": "Cross-attention never reads the source. Its context is the memory, not y.",
             "block.cross_attention(memory, y)": "In cross-attention the memory asks. Let y ask, and look at memory.",
             "block.attention(y, memory, memory_mask)": "The memory has weights of its own: block.cross_attention.",
-            "block.cross_attention(y, block.norms[1](memory), memory_mask)": "The memory went through the decoder's "
+            "block.cross_attention(y, norms[1](memory), memory_mask)": "The memory went through the decoder's "
             "norm. It was normalised at the end of the encoder: hand it on as it is.",
             "block.cross_attention(y, memory)": "Cross-attention has no mask, so it looks at filling: memory_mask.",
             "block.cross_attention(y, memory, mask)": "Cross-attention got `mask`, which is for the words so far."},
@@ -138,7 +188,7 @@ decoder_block = Check(
         THINK: {
             "return x": "Nothing comes of the small network: is it missing, or was its result not handed back?",
             "return x + block.feed_forward(x)": "The small network has no norm: hand it to residual, with norms[2].",
-            f"return block.norms[2]({THINK[7:]})": "A norm too many at the end: residual knows where it belongs."},
+            f"return norms[2]({THINK[7:]})": "A norm too many at the end: residual knows where it belongs."},
         "norms[0]": {"norms[1]": "Self-attention has the wrong norm. Each has its own: norms[0], norms[1], norms[2]."},
         "norms[1]": {"norms[0]": "Cross-attention has self-attention's norm. It has its own, norms[1]."},
         "norms[2]": {"norms[1]": "The small network has cross-attention's norm. It has its own, norms[2]."},
@@ -153,13 +203,110 @@ decoder_block = Check(
             joined("sublayer(norm(x)) if first else norm(sublayer(x))"): "There are no residuals: add x each time."},
     }))  # fmt: skip
 
+TOKENS = tensor([[4, 1, 3], [2, 2, 0]])
+SCALE = "The vectors are multiplied by {}. It is the root: √dim, as the table's rows are about 1 long."
+embed = Check(
+    cases=drawn(lambda draw: [
+        Case("one text of two tokens", tensor([[2, 0]]), draw(3, 4)), Case("two texts of three", TOKENS, draw(5, 6)),
+        Case("the same token at three places", tensor([[1, 1, 1]]), draw(2, 4)),
+        Case("three texts of three tokens, four wide", TOKENS[[0, 1, 0]], draw(5, 4)),
+        Case("four texts of one token", tensor([[3], [1], [2], [3]]), draw(4, 8)),
+        Case("more tokens than the table has rows", tensor([[0, 1, 2, 2, 1, 0, 1]]), draw(3, 2))]),
+    gradients=True, hints=(
+        "Three things: look up, make longer, add the places. How wide are the vectors, and how many places are there?",
+        "table[tokens] has [batch, tokens, dim], where dim = table.shape[1]. Times math.sqrt(dim). The places are "
+        "sinusoidal(tokens.shape[1], dim, device=table.device): [tokens, dim], added to every text alike."),
+    misconceptions=edits({
+        "math.sqrt(dim) * table[tokens] + places": {
+            "table[tokens] + places": "The factor is missing: multiply the vectors by √dim, or places drown the words.",
+            "math.sqrt(dim) * (table[tokens] + places)": "The places were multiplied as well. Only the vectors are.",
+            "math.sqrt(dim) * table[tokens]": "The places are missing: add them, or nobody knows what stands where.",
+            "math.sqrt(dim) * table[tokens] * places": "You multiplied by the places. They are added.",
+            "places.expand(*tokens.shape, dim) + 0 * table[tokens]": "The words themselves are missing: table[tokens].",
+            "dim * table[tokens] + places": SCALE.format("dim"),
+            "table[tokens] / math.sqrt(dim) + places": "You divided by √dim. The rows are to grow longer: multiply.",
+            "math.sqrt(tokens.shape[1]) * table[tokens] + places": SCALE.format("the root of the number of tokens"),
+            "math.sqrt(table.shape[0]) * table[tokens] + places": SCALE.format("the root of the vocabulary's size"),
+            "math.sqrt(dim) * table[tokens] + math.sqrt(dim) * places.flip(-1)": "The places were turned round.",
+            "math.sqrt(dim) * nn.Embedding(*table.shape).to(table)(tokens) + places": "You made a table of your own, "
+            "with random rows. Look up in the one that is handed in.",
+            "F.normalize(table[tokens], dim=-1) * math.sqrt(dim) + places": "You normalised the vectors. Multiply."},
+        "sinusoidal(tokens.shape[1], dim, device=table.device)": {
+            "sinusoidal(tokens.shape[1] + 1, dim, device=table.device)[1:]": "The places are counted from one: the "
+            "first token's is place 0.",
+            "sinusoidal(table.shape[0], dim, device=table.device)[tokens]": "The places were looked up by token. A "
+            "place is where a token stands, whichever it is.",
+            "sinusoidal(tokens.shape[0], dim, device=table.device)[:, None]": "The places run over the texts. They run "
+            "over the tokens of each: tokens.shape[1].",
+            "sinusoidal(dim, tokens.shape[1] * 2, device=table.device)[:, ::2].T": "Tokens and dim are swapped."},
+    }))  # fmt: skip
+
+
+class Machine(nn.Module):
+    """What a decoder consists of, random and fixed, and what an encoder has beside it."""
+
+    def __init__(self, vocabulary: int, dim: int, blocks: int, draw: Callable[..., Tensor]):
+        super().__init__()
+        with torch.random.fork_rng(devices=[]), torch.no_grad():
+            self.embedding = nn.Embedding(vocabulary, dim)
+            self.decoder = nn.ModuleList(Block(dim, True, draw) for _ in range(blocks))
+            self.encoder_norm, self.decoder_norm = LayerNorm(dim), LayerNorm(dim)
+            for parameter in (*self.encoder_norm.parameters(), *self.decoder_norm.parameters()):
+                parameter.copy_(draw(*parameter.shape))
+            self.embedding.weight.copy_(draw(vocabulary, dim) / 2)
+        self.__name__ = f"a model of {blocks} block{'s' * (blocks > 1)}"
+
+
+THROUGH, EARLIER = "x = block(x, memory, earlier, real)", "causal_mask(target.shape[1], device=target.device)"
+decode = Check(
+    cases=drawn(lambda draw: [
+        Case(label, Machine(6, 4, blocks, draw), tensor(target), draw(len(source), len(source[0]), 4), tensor(source))
+        for label, blocks, target, source in (
+            ("one block, two tokens look at three", 1, [[1, 4]], [[3, 5, 2]]),
+            ("two blocks", 2, [[1, 4, 3]], [[5, 2]]), ("one token", 2, [[1]], [[4, 5, 2]]),
+            ("a source that is filled up", 1, [[1, 4], [1, 5]], [[3, 5, 4, 2], [3, 2, 0, 0]]),
+            ("another that is filled up", 2, [[1, 4, 3], [1, 5, 5]], [[3, 2, 0, 0], [3, 5, 4, 2]]),
+            ("both filled up, three blocks", 3, [[1, 4, 3, 5], [1, 5, 0, 0]], [[3, 5, 4, 2], [3, 2, 0, 0]]))]),
+    gradients=True, hints=(
+        "It is `encode` above, with another start, other blocks, a memory, and one mask more. What is embedded?",
+        "embed(target, model.embedding.weight). One mask from causal_mask(target.shape[1], …), one from source != PAD, "
+        "with an axis for the queries in the middle: [:, None, :]. x = block(x, memory, the first, the second) for "
+        "each block of model.decoder, and model.decoder_norm at the end."),
+    misconceptions=edits({
+        "embed(target, model.embedding.weight)": {
+            "model.embedding(target)": "The target was looked up without √dim and places: use your `embed`.",
+            "math.sqrt(memory.shape[-1]) * model.embedding(target)": "The target has no places: use your `embed`."},
+        EARLIER: {
+            "None": "Nothing keeps the target from looking ahead: the first mask is causal.",
+            f"{EARLIER} & (target != PAD)[:, None, :]": "You hid the target's filling as well, from all. It needs no "
+            "mask: the causal one hides it from every real word. And rows with nothing to see give other numbers.",
+            f"{EARLIER}.mT": "The causal mask is transposed: each token sees what comes after it."},
+        "(source != PAD)[:, None, :]": {
+            "source != PAD": "The source's mask lacks the axis of the queries, in the middle: [:, None, :].",
+            "None": "The filling of the source is seen. The second mask hides it: (source != PAD)[:, None, :].",
+            "(source == PAD)[:, None, :]": "The source's mask is upside down: True means “may be seen”."},
+        THROUGH: {
+            "x = block(x, x, earlier, earlier)": "The blocks look at the target instead of the memory.",
+            "x = block(x, model.encoder_norm(memory), earlier, real)": "The memory was normalised once more. It had "
+            "its last norm in `encode`: hand it on as it is.",
+            "block(x, memory, earlier, real)": "Nothing comes of the blocks: keep what each hands back as x, x = "
+            "block(…). The memory stays the same for all of them."},
+        "for block in model.decoder:": {
+            "for block in model.decoder[:1]:": "Only the first block was used. Go through all of model.decoder.",
+            "for block in reversed(model.decoder):": "The blocks ran from the top down. Begin with the first."},
+        "model.decoder_norm(x)": {
+            "x": "The last norm is missing: on a free road nobody has normalised the sum. model.decoder_norm.",
+            "model.encoder_norm(x)": "The last norm is the encoder's. The decoder has its own, model.decoder_norm.",
+            "model.decoder_norm(x) @ model.embedding.weight.mT": "These are logits already. Hand back the vectors."},
+    }))  # fmt: skip
+
 shift_right = Check(
     cases=lambda seed: [
-        Case("one sentence of three tokens", tensor([[5, 6, 2]])), Case("a single token", tensor([[2]])),
+        Case("one sentence of four tokens", tensor([[5, 6, 9, 2]])), Case("a single token", tensor([[2]])),
         Case("two sentences, one filled up", tensor([[5, 6, 7, 2], [8, 2, 0, 0]])),
         Case("another start token", tensor([[5, 6, 7], [9, 8, 3]]), 4),
         Case("four sentences of four tokens", torch.arange(3, 19).view(4, 4))],
-    in_place=IN_PLACE, hints=(
+    hints=(
         "Write it down for one sentence: labels a, b, end. When a is asked for, what may be seen? And when b is?",
         "A column of start tokens, of the labels' dtype; all labels but the last, labels[:, :-1]; side by side."),
     misconceptions=edits({
@@ -174,6 +321,9 @@ shift_right = Check(
             "return torch.cat([torch.full_like(labels[:1], start), labels[:-1]])": "You moved whole sentences: dim=1.",
             "return F.pad(labels.flatten(), (1, 0), value=start)[:-1].view_as(labels)": "The end of each sentence came "
             "round into the next one. Every sentence begins with the start token.",
+            "seen = labels.clone()\n    for place in range(1, labels.shape[1]):\n        "
+            "seen[:, place] = seen[:, place - 1]\n    seen[:, 0] = start\n    return seen": "You read what you have "
+            "just overwritten, so the first label fills the row. Read from `labels`, or go from right to left.",
             "return labels.roll(1)": "`roll` without dims takes all sentences for one, and puts the last label first."},
     }))  # fmt: skip
 
@@ -204,7 +354,12 @@ smoothed_loss = Check(
             "log_probabilities.mean()": "The spread was averaged over all places at once: each has its own, dim=-1.",
             "(log_probabilities.sum(dim=-1) - right) / (logits.shape[-1] - 1)": "The spread share went to the wrong "
             "tokens only. It goes to all alike, the label among them: smoothing / vocabulary each.",
-            "log_probabilities.sum(dim=-1) / (logits.shape[-1] - 1)": "The spread was divided by vocabulary − 1."},
+            "log_probabilities.sum(dim=-1) / (logits.shape[-1] - 1)": "The spread was divided by vocabulary − 1.",
+            "(log_probabilities.sum(dim=-1) - right - log_probabilities[..., padding]) / (logits.shape[-1] - 2)": "The "
+            "spread went to all tokens but label and filling, over V − 2, as in the Annotated Transformer. Here it "
+            "goes to all V alike.",
+            "log_probabilities.sum(dim=-1) / (logits.shape[-1] - 2)": "The spread was divided by vocabulary − 2. It "
+            "goes to all tokens alike: divide by the vocabulary, or take the mean."},
         "-(1 - smoothing) * right": {"-right": "The target adds up to more than one: the label gets 1 − smoothing."},
         "-(1 - smoothing) * right - smoothing * spread": {"-right": "Smoothing is not used: plain cross-entropy.",
             "-smoothing * right - (1 - smoothing) * spread": "The two shares are swapped: 1 − smoothing for the label.",
@@ -218,163 +373,127 @@ smoothed_loss = Check(
             "within each sentence first. All real tokens count alike: take one mean over all of them."},
     }))  # fmt: skip
 
-warm_up_rate = Check(
-    cases=lambda seed: [
-        Case("the first step", 1, 512, 4000), Case("halfway up", 2000, 512, 4000), Case("the peak", 4000, 512, 4000),
-        Case("four times as far", 16_000, 512, 4000), Case("a narrow model on its way up", 30, 64, 100),
-        Case("a narrow model on its way down", 700, 64, 100), Case("the default warm-up", 100, 256)],
-    atol=1e-12, hints=(
-        "The formula stands above: two curves, and the smaller of them.",
-        "The fall: step to the power −0.5. The climb: step times (warmup to the power −1.5). The smaller of the two, "
-        "times dim to the power −0.5. `**` binds tighter than a minus before it, and `step**-0.5` is fine."),
+
+class Pupil(nn.Module):
+    """A small model that learns quickly; every case begins with the same weights, and without gradients."""
+
+    def __init__(self, vocabulary: int, draw: Callable[..., Tensor]):
+        super().__init__()
+        self.seen, self.heard = (nn.Parameter(draw(vocabulary, 6) / 2) for _ in range(2))
+        self.out, self.__name__ = nn.Parameter(draw(6, vocabulary) / 2), "a small model"
+        self.begin = [parameter.detach().clone() for parameter in self.parameters()]
+
+    def forward(self, source: Tensor, target: Tensor) -> Tensor:
+        """Logits for what follows each token of the target: [batch, target, vocabulary]."""
+        return (self.seen[target] + self.heard[source].mean(dim=1, keepdim=True)).tanh() @ self.out
+
+    def __deepcopy__(self, memo: dict) -> Pupil:
+        return self  # it is the one that its optimiser knows; `Lessons` puts it back
+
+
+class Descent(torch.optim.SGD):
+    """Plain gradient descent, which stays that of its model where cases are copied.
+
+    A step puts new weights in place of the old: one that comes too early is wrong, and torch's error would hide it.
+    """
+
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]
+        """Every weight against its gradient, where it has one."""
+        for parameter in self.param_groups[0]["params"]:
+            if parameter.grad is not None:
+                parameter.data = parameter.data - self.param_groups[0]["lr"] * parameter.grad
+
+    def __repr__(self) -> str:
+        return "its optimiser"
+
+    def __deepcopy__(self, memo: dict) -> Descent:
+        return self
+
+
+class Lessons:
+    """Batches of pairs. Whoever begins to go through them finds the model as it was at first."""
+
+    def __init__(self, pupil: Pupil, pairs: list[tuple[Tensor, Tensor]]):
+        self.pupil, self.pairs = pupil, pairs
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        with torch.no_grad():
+            for parameter, value in zip(self.pupil.parameters(), self.pupil.begin, strict=True):
+                parameter.copy_(value)
+                parameter.grad = None
+        for source, labels in self.pairs:
+            yield source.to(self.pupil.out.device), labels.to(self.pupil.out.device)
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def __repr__(self) -> str:
+        return f"{len(self)} batch{'es' * (len(self) > 1)}"
+
+    def __deepcopy__(self, memo: dict) -> Lessons:
+        return self
+
+
+def lessons(label: str, batches: int, shape: tuple[int, int], draw: Callable[..., Tensor]) -> Case:
+    """A case for `train`: labels that end with the end token, 2, some of them filled up with 0."""
+    pupil, pairs = Pupil(7, draw), []
+    for _ in range(batches):
+        sides = (shape, (shape[0], shape[1] + (batches > 3)))  # labels and source, which the last case tells apart
+        labels, source = (3 + (97 * draw(*side)).long().remainder(4) for side in sides)
+        labels[:, -1] = 2
+        labels[1:, -2], labels[1:, -1] = 2, 0
+        pairs.append((source, labels))
+    return Case(label, pupil, Descent(pupil.parameters(), lr=0.7), Lessons(pupil, pairs))
+
+
+STEP = "optimiser.zero_grad()\n        loss.backward()\n        optimiser.step()"
+train = Check(
+    cases=drawn(lambda draw: [
+        lessons("three batches of one sentence", 3, (1, 4), draw), lessons("one batch", 1, (2, 5), draw),
+        lessons("four batches of three sentences, filled up", 4, (3, 4), draw)]),
+    rtol=1e-3, hints=(
+        "The five lines of the list above, in that order, inside a loop over the batches.",
+        "What the decoder sees is shift_right(labels), what it is asked for are the labels: loss = smoothed_loss(model("
+        "source, shift_right(labels)), labels). Then optimiser.zero_grad(), loss.backward(), optimiser.step()."),
     misconceptions=edits({
-        "dim**-0.5 * ": {"": "The width is missing: the whole is multiplied by dim to the power −0.5.",
-            "dim**0.5 * ": "Wider models get smaller steps: dim to the power −0.5, not 0.5.",
-            "dim**-1 * ": "You divided by dim. It is dim to the power −0.5, one over its root."},
-        "min(step**-0.5, step * warmup**-1.5)": {
-            "step * warmup**-1.5": "It never stops climbing: take the smaller, and look at the signs of the exponents.",
-            "step**-0.5": "There is no warm-up: take the smaller, and look at the signs of the exponents.",
-            "max(step**-0.5, step * warmup**-1.5)": "You took the larger of the two. The smaller climbs first: min.",
-            "(step**-0.5 + step * warmup**-1.5)": "You added the two curves. The rate is the smaller of the two: min."},
-        "step**-0.5": {"1 / step": "The fall is 1/step. It should be 1/√step: step to the power −0.5.",
-            "warmup**-0.5": "It stays at its peak. After the warm-up the rate should fall as 1/√step."},
-        "step * warmup**-1.5": {"step / warmup": "The climb is too steep: warmup to the power −1.5, not −1.",
-            "(step - 1) * warmup**-1.5": "The first step has the rate zero and learns nothing. Steps count from 1."},
-        "dim**-0.5 * min(step**-0.5, step * warmup**-1.5)": {
-            "min(dim**-0.5 * step**-0.5, step * warmup**-1.5)": "The width is in the first curve only, not in both."},
-    }))  # fmt: skip
-
-
-def checked(prefixes: Any, sentences: int) -> Tensor:
-    """The prefixes as a tensor, if they are such as a language can go on with."""
-    prefixes = torch.as_tensor(prefixes)
-    if prefixes.shape[:1] != (sentences,):
-        raise ValueError(f"there are {sentences} sentences, and the prefixes are {list(prefixes.shape)}")
-    if not 0 < prefixes.shape[-1] <= 64:  # far more than any case's limit
-        raise ValueError(f"{prefixes.shape[-1]} tokens are too many, or too few: heed `limit`, `start` stands first")
-    return prefixes
-
-
-class Language:
-    """An invented language: from prefixes, all of whose tokens count, to log-probabilities, as the lab's models."""
-
-    def __init__(self, sentences: int, vocabulary: int, seed: int, end: int = 2, haste: float = 0.5):
-        draw, self.end, self.haste = partial(torch.randn, generator=torch.Generator().manual_seed(seed)), end, haste
-        self.__name__ = f"a language of {vocabulary} tokens"
-        self.tokens, self.sentences, self.out = draw(16, vocabulary, 12), draw(sentences, 12), draw(12, vocabulary)
-
-    def __call__(self, prefixes: Tensor) -> Tensor:
-        """The log-probability of every next token."""
-        prefixes = checked(prefixes, len(self.sentences))
-        state = self.tokens[torch.arange(prefixes.shape[-1]) % 16, prefixes.cpu()].sum(dim=-2)
-        logits = (state + self.sentences.view(-1, *(1,) * (prefixes.ndim - 2), 12)).tanh() @ self.out
-        logits[..., self.end] += self.haste * (prefixes.shape[-1] - 3)
-        return logits.log_softmax(dim=-1).to(prefixes.device)
-
-
-def garden_path(prefixes: Tensor) -> Tensor:
-    """Two sentences. In one the likeliest first token, 3, leads to nothing likely, but 4 to 5 and the end, 2."""
-    last, plain = checked(prefixes, 2)[..., -1], [0.11, 0.14, 0.16, 0.18, 0.20, 0.21]  # no two of a row are equal
-    four, five = [0.01, 0.02, 0.03, 0.015, 0.025, 0.90], [0.01, 0.015, 0.90, 0.025, 0.03, 0.02]
-    table = tensor([plain, [0.01, 0.02, 0.03, 0.50, 0.40, 0.04], plain, plain, four, five])
-    probabilities = table.to(last.device)[last]
-    probabilities[1] = tensor([0.01, 0.015, 0.90, 0.04, 0.03, 0.005])  # the other ends at once
-    return probabilities.log()
-
-
-CUT = "row[: row.index(end)] if end in row else row"
-rows = "rows = prefixes[:, 1:].tolist()\n    return [{} for row in rows]".format
-greedy = Check(
-    cases=lambda seed: [
-        Case("a garden path, and a sentence that ends at once", garden_path, 2, 5),
-        Case("one sentence", Language(1, 6, 30 + seed), 1, 8), Case("two sentences", Language(2, 6, 41 + seed), 2, 8),
-        Case("five sentences", Language(5, 8, 50 + seed), 5, 12), Case("one token", Language(3, 8, 60 + seed), 3, 1),
-        Case("cut off by the limit", Language(3, 8, 70 + seed, haste=-3.0), 3, 4),
-        Case("other numbers for start and end", Language(4, 8, 80 + seed, end=5), 4, 10, 0, 5)],
-    hints=(
-        "Let all texts grow by one token at a time. What to hand back of each can be settled at the end.",
-        "At most `limit` times: ask continuations(prefixes), take each row's argmax, put it behind the prefixes. Stop "
-        "when all sentences have said `end`. Then leave out the start token, and cut each row at its first `end`."),
-    misconceptions=edits({
-        "range(limit)": {"range(limit - 1)": "One token too few: do not count `start`, and cut nothing without `end`.",
-            "range(limit + 1)": "One token too many: no text may have more than `limit`, its end token among them."},
-        "continuations(prefixes)": {"continuations(prefixes[:, -1:])": "The model saw the last token only, not all."},
-        "finished.all()": {"finished[0]": "Only the first sentence was asked whether it is over. Wait for all of them.",
-            "finished.any()": "All sentences stopped when the first one ended. Go on until each has said `end`."},
-        CUT: {"[token for token in row if token != end]": "You kept what came after the end tokens. Cut at the first.",
-            "row": "Each sentence talks on after its end token until all are over. Cut each at its first `end`.",
-            "[token for token in row if token not in (start, end)]": "You kept all but start and end: cut at `end`.",
-            "row[: row.index(end) + 1] if end in row else row": "The end token is still there. Leave it out.",
-            "row[: row.index(end)] if end in row else []": "A text that the limit cuts off counts as it stands."},
-        "prefixes[:, 1:]": {"prefixes": "The start token is still there. It was never said: leave it out."},
-        "if finished.all():\n            break\n    " + rows(CUT): {
-            rows("row"): "It talks on after the end token. Cut each sentence at its first `end`."},
-        "for row in rows]": {"for row in rows if end in row]": "You left out texts that the limit cuts off."},
-        "(sentences, 1), start": {"(sentences, 1), 1": "The start token's number is a parameter: `start`, not 1."},
-    }))  # fmt: skip
-
-TEXT, CLOSED = "text[:-1] if text[-1] == end else text", "totals = totals.masked_fill(over, -torch.inf)"
-scored = "scores, all = {}, lambda _: False".format
-beam_search = Check(
-    cases=lambda seed: [
-        Case("one sentence of at most three tokens", Language(1, 4, 120 + seed), 1, 3, 2, 0.5),
-        Case("a garden path, and a sentence that ends at once", garden_path, 2, 5, 2, 0.0),
-        Case("one sentence, a beam of one", Language(1, 6, 130 + seed), 1, 8, 1, 1.0),
-        Case("one sentence, a beam of two, sums compared", Language(1, 6, 131 + seed), 1, 8, 2, 0.0),
-        Case("three sentences, a beam of three", Language(3, 8, 146 + seed), 3, 10, 3, 1.0),
-        Case("five sentences, a beam of four", Language(5, 9, 150 + seed, haste=0.3), 5, 12, 4, 1.0),
-        Case("five sentences, a strong penalty", Language(5, 9, 155 + seed, haste=0.3), 5, 12, 4, 2.0),
-        Case("cut off by the limit", Language(3, 8, 160 + seed, haste=-3.0), 3, 4, 3, 1.0),
-        Case("other numbers for start and end", Language(4, 8, 170 + seed, end=5), 4, 10, 3, 0.6, 0, 5),
-        # Always these languages: few tell every other width, alpha and bound apart.
-        Case("width and alpha left out", Language(3, 8, 180, haste=0.3), 3, 10),
-        Case("one sentence, a late end wins", Language(1, 6, 2003, haste=0.3), 1, 8, 2, 2.0)],
-    rtol=1e-3, atol=1e-4, hints=(
-        "Keep each beam's text and sum. A step turns beams × vocabulary into the `width` best: grown from which beam?",
-        "Begin with one beam, its total 0. The flattened sums and topk(width) give new totals and places: place // "
-        "vocabulary is the beam, place % vocabulary the token to put behind it. Where it is `end`, or at the limit: "
-        "score = total / length_penalty(length, alpha); keep the best; set that total to −∞."),
-    misconceptions=edits({
-        "(sentences, 1, 1), start), torch.zeros(sentences, 1)": {
-            "(sentences, width, 1), start), torch.zeros(sentences, width)": "This is greedy search, whatever the "
-            "width: several equal texts stay equal for ever. Begin with one."},
-        TEXT: {"text": "The end token is still there. Hand back what stands before it.",
-            "text[:-1]": "A text that the limit cuts off lost its last token. Cut that off only where it is `end`."},
-        "(token == end) | (length == limit)": {"token == end": "Texts that the limit cuts off got lost: score them."},
-        "scores = totals / length_penalty(length, alpha)": {
-            scored("totals"): "Sums of different lengths were compared, so short texts win. Divide by length_penalty.",
-            scored("totals / length_penalty(length - (token == end).int(), alpha)"): "The penalty's length leaves out "
-            "the end token. It counts every token that was chosen, `end` among them.",
-            scored("totals * length_penalty(length, alpha)"): "You multiplied by the penalty. Divide by it.",
-            scored("totals / length**alpha"): "You divided by length ** alpha. Take ((5 + length) / 6) ** alpha.",
-            scored("totals / ((5 + length) / 6**alpha)"): "Brackets are missing: alpha is for (5 + length) / 6."},
-        "if scores[row, beam] > best[row][1]:": {"if True:": "You kept the text that was noted last, not the best.",
-            "if best[row][1] == -math.inf:": "The first text to end was taken. A longer one may score higher."},
-        "all(score >= bound for (_, score), bound in zip(best, most))": {
-            "all(score > -math.inf for _, score in best)": "You stopped too early, when each had one finished text."},
-        "(totals.amax(dim=1) / length_penalty(limit, alpha))": {
-            "(totals.amax(dim=1) / length_penalty(length, alpha))": "You stopped too early: what grows may win."},
-        "totals, place = (totals[..., None] + log_probabilities).flatten(1).topk(width)": {
-            "every = totals[..., None] + log_probabilities\n        totals, place = every.max(dim=2) if length > 1 "
-            "else every.flatten(1).topk(width)\n        place += (length > 1) * vocabulary * torch.arange(width)":
-            "Each beam was continued by itself, so they never compete. Rank all of a sentence together: flatten(1).",
-            "all = lambda _: False\n        totals, place = log_probabilities.flatten(1).topk(width)": "Only the last "
-            "step's log-probability counts, even after an `end`. Add it to the total of the text so far.",
-            "all = lambda _: False\n        totals, place = log_probabilities.masked_fill(totals[..., None].isinf(), "
-            "-torch.inf).flatten(1).topk(width)": "Only the last step's log-probability counts. Add it to the total."},
-        CLOSED: {"pass": "Finished texts go on growing. Once a text has ended, set its total to −∞ for good."},
-        f"({TEXT}, scores[row, beam].item())\n        {CLOSED}": {
-            "(text[: text.index(end)] if end in text else text, scores[row, beam].item())": "Finished "
-            "texts go on growing, and are cut again. Once a text has ended, set its total to −∞ for good."},
-        "prefixes[rows, parent]": {"prefixes[:, parent[0]]": "All sentences took the parents of the first: use rows.",
-            "prefixes[0, parent]": "All texts were taken from the first sentence: prefixes[rows, parent].",
-            "prefixes.expand(-1, width, -1)": "Tokens went behind the wrong texts: use parent."},
-        "alpha=1.0": {"alpha=0.6": "Left out, alpha is 1: keep the default of the first line."},
-        "prefixes, totals": {"limit -= 1\n    prefixes, totals": "One token too few: lengths run to the limit."},
-        "beam, 1:]": {"beam]": "The start token is still there. It was never said: leave it out."},
+        "losses = []\n    for source, labels in batches:": {
+            "losses = []\n    for source, labels in list(batches)[:1]:": "Only the first batch was learned from. Is "
+            "the `return` inside the loop?"},
+        "model(source, shift_right(labels))": {
+            "model(source, labels)": "The decoder sees the very labels that it is asked for. It sees them shifted: "
+            "shift_right(labels).",
+            "model(shift_right(labels), source)": "Source and target are swapped: model(source, target).",
+            "model(source, source)": "The decoder sees the source. Its target is shift_right(labels).",
+            "model(labels, shift_right(labels))": "The encoder reads the answer. It reads the source."},
+        "smoothed_loss(model(source, shift_right(labels)), labels)": {
+            "smoothed_loss(model(source, shift_right(labels)), shift_right(labels))": "It is asked for what it sees. "
+            "The loss is to the labels as they are.",
+            "smoothed_loss(model(source, shift_right(labels)), labels, 0.0)": "There is no smoothing: use your "
+            "smoothed_loss with its default.",
+            "F.cross_entropy(model(source, shift_right(labels)).transpose(1, 2), labels, label_smoothing=0.1)":
+            "The filling is counted: use your smoothed_loss, which leaves it out.",
+            "smoothed_loss(model(source, shift_right(labels)).softmax(dim=-1), labels)": "The loss takes logits, and "
+            "softmaxes them itself."},
+        STEP: {
+            "loss.backward()\n        optimiser.step()": "The gradients of earlier steps are still there, and new ones "
+            "are added to them: optimiser.zero_grad() before loss.backward().",
+            "optimiser.zero_grad()\n        loss.backward()": "Nothing is learned: the weights never change. It takes "
+            "loss.backward() for the gradients and then optimiser.step(), and no zero_grad in between.",
+            "optimiser.step()\n        optimiser.zero_grad()\n        loss.backward()": "It steps before it has the "
+            "new gradients: optimiser.step() comes after loss.backward().",
+            "optimiser.zero_grad()\n        (-loss).backward()\n        optimiser.step()": "It climbs: the sign of the "
+            "loss was turned round."},
+        "return losses": {
+            "return [sum(losses) / len(losses)]": "That is one mean. Hand back the list, one loss a batch.",
+            "return losses[::-1]": "The list runs backwards.", "return losses[-1:]": "Only the last loss came back."},
+        "losses.append(loss.detach())": {
+            "losses.append(smoothed_loss(model(source, shift_right(labels)), labels).detach())": "The loss was taken "
+            "again after the step. Note the one that the step was made from.",
+            "losses.append(loss.detach() / len(source))": "Divided once too often: the loss is a mean already.",
+            "losses.append(loss.detach().exp())": "That is the perplexity. Note the loss."},
     }))  # fmt: skip
 
 CHECKS = exercises("03", {
-    "layer_norm": layer_norm, "residual": residual, "decoder_block": decoder_block, "shift_right": shift_right,
-    "smoothed_loss": smoothed_loss, "warm_up_rate": warm_up_rate, "greedy": greedy, "beam_search": beam_search,
+    "layer_norm": layer_norm, "residual": residual, "encoder_block": encoder_block, "decoder_block": decoder_block,
+    "embed": embed, "decode": decode, "shift_right": shift_right, "smoothed_loss": smoothed_loss, "train": train,
 })  # fmt: skip

@@ -107,8 +107,9 @@ def _place(trace: TracebackType) -> str:
 def expression(code: CodeType, instruction: int) -> str:
     """The part of a line that an instruction belongs to, as written; nothing if it runs over several."""
     first, last, begin, end = list(code.co_positions())[instruction // 2]
-    whole = first is None or first != last or begin is None or end is None
-    return "" if whole else linecache.getline(code.co_filename, first).encode()[begin:end].decode()
+    if first is None or first != last or begin is None or end is None:
+        return ""
+    return linecache.getline(code.co_filename, first).encode()[begin:end].decode()
 
 
 def _is_cell(file: str) -> bool:

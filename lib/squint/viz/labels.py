@@ -27,13 +27,15 @@ def label(
 
     Returns the texts, in the order of the words.
     """
-    figure = axes.figure
+    figure = axes.get_figure(root=True)
+    assert figure is not None
     figure.draw_without_rendering()  # settles where the axes lie
-    taken = [_around(*axes.transData.transform(point)) for point in points]
-    texts = []
+    taken: list[BboxBase] = [_around(*axes.transData.transform(point)) for point in points]
+    texts: list[Text] = []
     for point, word, colour in zip(points, words, colours, strict=True):
+        at = point[0], point[1]
         text = axes.annotate(
-            word, tuple(point), (0, 0), textcoords="offset points", fontsize=size, color=colour, annotation_clip=False
+            word, at, (0, 0), textcoords="offset points", fontsize=size, color=colour, annotation_clip=False
         )
         _, place = min((_covered(_put(text, place), taken, axes.bbox), i) for i, place in enumerate(_PLACES))
         taken.append(_put(text, _PLACES[place]))
@@ -49,8 +51,8 @@ def _put(text: Text, place: tuple[int, int]) -> BboxBase:
     """Move a word to a place about its point, and say which pixels it covers there."""
     across, up = place
     text.set_position(place)
-    text.set_ha("left" if across > 0 else "right" if across < 0 else "center")
-    text.set_va("bottom" if up > 0 else "top" if up < 0 else "center")
+    text.set_horizontalalignment("left" if across > 0 else "right" if across < 0 else "center")
+    text.set_verticalalignment("bottom" if up > 0 else "top" if up < 0 else "center")
     return text.get_window_extent()
 
 

@@ -1,4 +1,4 @@
-"""Trains the English–German Transformer that lab 03b translates with: six blocks each side, on 154,000 pairs.
+"""Trains the English–German Transformer that lab 03b translates with: six blocks each side, on 166,000 pairs.
 
 Run: python data/recipes/translator.py --minutes 120             (`_run.py` says what else there is)
 
@@ -8,6 +8,7 @@ model learned the three older sources first, and all six then.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -198,11 +199,14 @@ def export(settings: Settings, step: train.ModelStep, pieces: BPE, done: int, ho
     model = _run.restored(Seq2Seq(config), content)
     assert isinstance(model, Seq2Seq)
     (home / "weights.safetensors").write_bytes(content)
+    about = _run.training(settings, home, done)
+    if settings.begin == "shipped":
+        about["before"] = json.loads(catalogue.path("translator/card.json").read_text("utf-8"))["training"]
     return _run.write_card(home, {
         "name": "English–German Transformer", "licence": LICENCE, "made_by": "recipes/translator.py",
         "data": "train pairs of english-german/*.tsv.gz (GPL-2.0-or-later, MPL-2.0 and MIT)",
         "parameters": model.parameter_count, "config": asdict(config),
-        "training": _run.training(settings, home, done), "metrics": measure(model, pieces, settings.pairs),
+        "training": about, "metrics": measure(model, pieces, settings.pairs),
     })  # fmt: skip
 
 

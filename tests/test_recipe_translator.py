@@ -147,6 +147,8 @@ def test_the_shipped_model_scores_what_its_card_says():
         assert translator.bleu(found, test.german) == pytest.approx(metrics[name], abs=0.1), name
     tried = translations.everyday()
     said = translator.answers(model, pieces, [english for english, _ in tried], metrics["width"], metrics["alpha"])
-    right = sum(translator.plain(each) in map(translator.plain, german) for each, (_, german) in zip(said, tried))
+    right = sum(
+        translator.plain(each) in map(translator.plain, german) for each, (_, german) in zip(said, tried, strict=True)
+    )
     assert right == pytest.approx(metrics["everyday_right"], abs=2) and right > len(tried) / 2
     assert metrics["beam_bleu"] >= 24.5 and metrics["beam_bleu"] > metrics["greedy_bleu"]

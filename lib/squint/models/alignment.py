@@ -1,4 +1,7 @@
-"""Which word of one language belongs to which of the other, as far as one can tell without a dictionary."""
+"""Which word of one language belongs to which of the other, as far as one can tell without a dictionary.
+
+Bahdanau et al. 2015, §5.2, let attention say it; here is what to hold that against.
+"""
 
 import torch
 from jaxtyping import Float

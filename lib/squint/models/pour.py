@@ -1,4 +1,4 @@
-"""Pouring the weights of one Transformer into another: so that two can be shown to compute the same.
+"""Pouring the weights of one Transformer (Vaswani et al. 2017) into another, to show that two compute the same.
 
 What they are poured into is built as in lab 03: it has `encoder` and `decoder`, lists of blocks that hold `attention`,
 `cross_attention`, `feed_forward` and `norms`; `encoder_norm` and `decoder_norm`; and `embedding`.

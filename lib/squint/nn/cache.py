@@ -1,4 +1,7 @@
-"""Keys and values of the tokens so far: what a causal attention need not compute again for the next token."""
+"""Keys and values of the tokens so far: what a causal attention need not compute again for the next token.
+
+Shazeer 2019, "Fast Transformer Decoding", §2.3, calls it incremental inference.
+"""
 
 from copy import copy
 from typing import ClassVar, TypeVar

@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from squint.nn.transformer import glorot
@@ -37,8 +38,8 @@ def through(block: Callable[[], nn.Module], wiring: Wiring, depth: int, norm: nn
     return first, last, likeness(top.detach())
 
 
-def likeness(words: Tensor) -> float:
-    """The mean cosine between two different words of a sentence; words: [batch, tokens, dim]."""
+def likeness(words: Float[Tensor, "batch tokens dim"]) -> float:
+    """The mean cosine between two different words of a sentence."""
     words, tokens = F.normalize(words, dim=-1), words.shape[1]
     return (((words @ words.mT).sum(dim=(1, 2)) - tokens) / (tokens * (tokens - 1))).mean().item()
 

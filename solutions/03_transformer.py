@@ -3,7 +3,7 @@
 #   lab: "03"
 #   title: The Transformer
 #   minutes: 120
-#   promise: Build the Transformer, from its norm to its training step, find that it is PyTorch's, and train it on a small language in front of your eyes.
+#   promise: Build the Transformer, from its norm to its training step, check that it computes what PyTorch's does, and train it on a small language in front of your eyes.
 #   prerequisites: ["02_attention"]
 #   objectives:
 #     - write layer norm and the two ways of putting it into a residual, and measure what each does to the gradient and to the words
@@ -19,7 +19,7 @@
 # %% [markdown] id="title"
 # # The Transformer
 #
-# *Build the Transformer, from its norm to its training step, find that it is PyTorch's, and train it on a small language in front of your eyes.*
+# *Build the Transformer, from its norm to its training step, check that it computes what PyTorch's does, and train it on a small language in front of your eyes.*
 #
 # 120 minutes · after [lab 02, Attention](02_attention.ipynb) · two CPU cores are enough
 #
@@ -39,13 +39,17 @@ lab = begin("03_transformer")
 
 # %% id="imports"
 import math
+import random
+from functools import partial
 
 import matplotlib.pyplot as plt
 import torch
 import torch.nn.functional as F
 from torch import nn
 
+from squint.data import guests
 from squint.device import seconds
+from squint.models import gru, pour, seq2seq
 from squint.nn import depth
 from squint.nn.attention import MultiHeadAttention, causal_mask, weights_during
 from squint.nn.positions import sinusoidal
@@ -156,7 +160,7 @@ claim("it does not care how large the vectors are: largest difference for x and 
       paper="Ba et al. 2016, table 1")
 
 # %% [markdown] id="norm-question"
-# In a model the norm is a module, which keeps its gain and bias. All it does is call your function. The small network comes with it.
+# In a model the norm is a module, which keeps its gain and bias. All it does is call your function. The green box, the small network, stands in the same cell.
 
 # %% id="parts"
 class LayerNorm(nn.Module):
@@ -185,13 +189,13 @@ print("three sentences of five words go in and come out as", tuple(passed.shape)
 #
 # <details><summary>Answer</summary>
 #
-# A sentence's translation would depend on which others share its batch, and on the filling among them. In use there may be a batch of one, with no spread at all, so one keeps running averages from training and hopes that they fit. And position 40 of a sentence is reached by few sentences in a batch, so its statistics would be poor. A layer norm needs nothing but the vector itself.
+# A sentence's translation would depend on which others share its batch, and on the filling among them. In use there may be a batch of one, with no spread at all, so one keeps running averages from training and hopes that they fit. And if each place had its own statistics, position 40, which few sentences reach, would have poor ones. A layer norm needs nothing but the vector itself.
 # </details>
 
 # %% [markdown] id="residual-idea"
 # ## 3 · The free road
 #
-# In the picture, a block does not *replace* what passes; it *adds* to it. That sum, $x + \text{sublayer}(x)$, is called a **residual** connection (He et al. 2016): the sublayer need only learn what is to be changed, and if it has nothing to say, it says zero.
+# In the picture each block holds two or three boxes, attention or the small network. We call them **sublayers**. A sublayer does not *replace* what passes; its answer is *added* to it. That sum, $x + \text{sublayer}(x)$, is called a **residual** connection (He et al. 2016): the sublayer need only learn what is to be changed, and if it has nothing to say, it says zero.
 #
 # And the norm? There are two places for it.
 #
@@ -254,7 +258,7 @@ class EncoderBlock(nn.Module):
 print("in: (3, 5, 32) · out:", tuple(EncoderBlock(32, 4, 64)(torch.randn(3, 5, 32)).shape))
 
 # %% [markdown] id="depth-idea"
-# Why both, the sum and the norm? We take them away, one at a time. Untrained blocks are stacked, 1 to 12 of them, and we look at two things. Learning is done by gradients, which travel from the loss at the top down to the *first* block: how large are they there? And the words of a sentence, sixteen random vectors, should still be different words at the *top*: how alike have they become? (A cosine of 1 means that all are the same vector.)
+# Why both, the sum and the norm? We take them away, one at a time. Untrained blocks with such random matrices as keep signals at their size (Glorot and Bengio 2010) are stacked, 1 to 12 of them, and we look at two things. Learning is done by gradients, which travel from the loss at the top down to the *first* block: how large are they there? And the words of a sentence, sixteen random vectors, should still be different words at the *top*: how alike have they become? (A cosine of 1 means that all are the same vector.)
 #
 # Commit yourself: after twelve blocks with norms but *without* the sums, how alike are the words?
 
@@ -313,7 +317,7 @@ show(figure, alt="Three plots against the number of blocks. Sums without norms l
 # %% [markdown] id="depth-question"
 # So the two have different jobs. The **norm** keeps the *size*: without it, each block adds to ever larger vectors, and the gradient at the bottom grows past all use. The **sum** keeps the *difference* for longer: attention is an average, and averages of averages are all the same, so without the sum the words are one after two blocks; with it, that takes ten or so.
 #
-# Only both together, with the norm *first*, hold the words apart at twelve blocks, and even there the likeness rises. Its road runs from bottom to top and nothing touches it, and what each block adds stays of one size. With the norm last, the road itself is normalised twice in every block, and what a word was fades. The right-hand picture shows the other difference. With the norm last, the gradient at the top is as large for twelve blocks as for one; with the norm first it shrinks as the stack grows.
+# Only sum and norm together, with the norm *first*, still tell the words apart at twelve blocks, and even there the likeness rises. With the norm first, the road runs from bottom to top untouched, and what each block adds stays of one size. With the norm last, the road itself is normalised twice in every block, and what a word was fades. The right-hand picture shows the other difference. With the norm last, the gradient at the top is as large for twelve blocks as for one; with the norm first it shrinks as the stack grows.
 #
 # **Question.** If norm first is so well-behaved, why did the paper get away with norm last?
 #
@@ -373,9 +377,9 @@ looking = DecoderBlock(32, 4, 64)(torch.randn(3, 5, 32), memory=torch.randn(3, 7
 print("five words look at seven, in each of three sentences, and come out as", tuple(looking.shape))
 
 # %% [markdown] id="embed-idea"
-# What goes in at the bottom? A text is a row of **tokens**: numbers that stand for words, or pieces of words. Each has a vector of its own in a table of `[vocabulary, dim]`, and indexing with a whole tensor of numbers looks all of them up: `table[tokens]`. To that the *place* is added, lab 02's sines and cosines, here `sinusoidal(tokens, dim, device=…)`, which gives one row for each place, whatever stands there.
+# What goes in at the bottom? A text is a row of **tokens**: numbers that stand for words, or pieces of words. Each has a vector of its own in a table of `[vocabulary, dim]`, and indexing with a whole tensor of numbers looks all of them up: `table[tokens]`. To that the *place* is added, lab 02's sines and cosines, here `sinusoidal(n, dim, device=…)`, which gives one row for each place, whatever stands there; `n` is how many tokens a text has, a number, not the tokens themselves.
 #
-# But a sine is as large as 1, and the entries of the table are small: the same table serves once more at the top of the decoder, where its rows are compared with vectors, so its rows are begun with a length of about one. Before the places are added, the vectors are therefore multiplied by $\sqrt{\text{dim}}$ (Vaswani et al. 2017, §3.4). Otherwise hardly anything would be seen of the word beside its place.
+# A sine is as large as 1. The table's entries are much smaller: its rows begin with a length of about one, because at the top of the decoder the same table serves once more (below). Before the places are added, the vectors are therefore multiplied by $\sqrt{\text{dim}}$ (Vaswani et al. 2017, §3.4). Otherwise hardly anything would be seen of the word beside its place.
 #
 # $$\text{embed}(\text{tokens}) = \sqrt{\text{dim}} \cdot \text{table}[\text{tokens}] + \text{places}$$
 #
@@ -450,7 +454,8 @@ class Transformer(nn.Module):
         self.encoder = nn.ModuleList([EncoderBlock(*shape) for _ in range(blocks)])
         self.decoder = nn.ModuleList([DecoderBlock(*shape) for _ in range(blocks)])
         self.encoder_norm, self.decoder_norm = LayerNorm(dim), LayerNorm(dim)
-        glorot(self)  # random matrices that keep signals at their size, as in section 3
+        # random matrices that keep signals at their size (Glorot and Bengio 2010)
+        glorot(self)
         nn.init.normal_(self.embedding.weight, std=dim**-0.5)
 
     def logits(self, x):
@@ -461,7 +466,7 @@ class Transformer(nn.Module):
         return self.logits(decode(self, target, encode(self, source), source))
 
 # %% [markdown] id="walk-text"
-# Follow one sentence through both towers: *I see the old house*, of which the German so far is *ich sehe*. The words are counted off in a vocabulary of eleven. Watch the second number: in the encoder there are six tokens, in the decoder three, and only the weights of cross-attention have both.
+# Follow one sentence through both towers: *I see the old house*, of which the German so far is *ich sehe*. The words are numbered in a vocabulary of eleven. Watch the number of tokens: six in the encoder, three in the decoder, and only the weights of cross-attention, queries by keys, have both.
 
 # %% id="walk"
 words = "<pad> <s> </s> I see the old house ich sehe das".split()
@@ -470,12 +475,13 @@ english, german = (torch.tensor([[words.index(word) for word in text]])
                    for text in (source_words, target_words))
 torch.manual_seed(0)
 tiny = Transformer(vocabulary=len(words), dim=16, heads=4, hidden=32, blocks=2)
+axes_of_weights = "batch, heads, queries, keys"
 print("source", english[0].tolist(), tuple(english.shape))
 x = embed(english, tiny.embedding.weight)
 print("  embedded, with places         ", tuple(x.shape))
 for i, block in enumerate(tiny.encoder):
     around = block.attention.weights(x)
-    print(f"  encoder block {i}, looking around", tuple(around.shape), "heads, queries, keys")
+    print(f"  encoder block {i}, looking around", tuple(around.shape), axes_of_weights)
     x = block(x)
     print(f"  encoder block {i} hands on       ", tuple(x.shape))
 memory = tiny.encoder_norm(x)
@@ -484,9 +490,10 @@ print("target", german[0].tolist(), tuple(german.shape))
 x = embed(german, tiny.embedding.weight)
 print("  embedded, with places         ", tuple(x.shape))
 for i, block in enumerate(tiny.decoder):
-    over = weights_during(block.cross_attention, lambda: block(x, memory, causal_mask(3)))
-    print(f"  decoder block {i}, looking over  ", tuple(over.shape), "heads, queries, keys")
-    x = block(x, memory, causal_mask(3))
+    look = partial(block, x, memory, causal_mask(3))
+    over = weights_during(block.cross_attention, look)
+    print(f"  decoder block {i}, looking over  ", tuple(over.shape), axes_of_weights)
+    x = look()
     print(f"  decoder block {i} hands on       ", tuple(x.shape))
 print("  logits for what comes next    ", tuple(tiny.logits(tiny.decoder_norm(x)).shape))
 
@@ -504,8 +511,6 @@ print("  logits for what comes next    ", tuple(tiny.logits(tiny.decoder_norm(x)
 # Is it *the* Transformer? PyTorch has one of its own, `torch.nn.Transformer`, without embeddings. We pour its random weights into your two towers and compare what comes out, with filling in the batch, for both places of the norm. (PyTorch's masks say what is *hidden*, hence the `~`.) Then we do the same with six trained blocks on either side: the translator that lab 03b will use.
 
 # %% id="parity"
-from squint.models import pour, seq2seq
-
 filled = torch.tensor([[5, 6, 7, 8, 4, 3, 2], [4, 9, 5, 2, 0, 0, 0], [2, 0, 0, 0, 0, 0, 0]])
 so_far = torch.tensor([[1, 5, 6, 7, 8], [1, 9, 9, 4, 2], [1, 3, 2, 0, 0]])
 
@@ -577,7 +582,7 @@ def shift_right(labels, start=1):
 shift_right = check("shift_right")
 
 # %% [markdown] id="teacher-text"
-# Does one pass over all positions really give what one gets word by word? We take a Transformer, ask it for all positions of 40 tokens at once, and then again forty times, each time with one token more and all before it anew. (The fourth exercise under “Going further” remembers instead.) The control takes the causal mask away.
+# Does one pass over all positions really give what one gets word by word? We take an *untrained* Transformer, ask it for all positions of 40 tokens at once, and then again forty times, each time with one token more and all before it anew. (The fourth exercise under “Going further” keeps what was computed instead.) The control takes the causal mask away.
 
 # %% id="teacher"
 torch.manual_seed(2)
@@ -652,7 +657,7 @@ loss_example = torch.randn(32, 14, 103), torch.randint(1, 103, (32, 14))
 smoothed_loss = at_pace(smoothed_loss, course_loss, *loss_example)
 
 # %% [markdown] id="floor-text"
-# With smoothing, the loss cannot reach zero, not even for a model that knows everything. It is smallest when $p$ is the smoothed target itself, $1 - \epsilon + \epsilon/V$ for the label and $\epsilon/V$ for every other token, and then it is that target's entropy. This is the **floor**; only what lies above it can be learned away.
+# With smoothing, the loss cannot reach zero, not even for a model that knows everything. It is smallest when $p$ is the smoothed target itself, $1 - \epsilon + \epsilon/V$ for the label and $\epsilon/V$ for every other token, and then the loss is that target's entropy: the mean of its own $-\log p$, here in nats, since the logarithm is the natural one. This is the **floor**; only what lies above it can be learned away.
 
 # %% id="floor"
 def floor_of(smoothing, vocabulary):
@@ -756,10 +761,6 @@ print("step 1, 50, 100, 400:", *(f"{1e4 * rate(step):.2f}" for step in (1, 50, 1
 # German takes hours. So first a language that takes less than a minute. Guests arrive at a party, and the model writes the list in alphabetical order.
 
 # %% id="language"
-import random
-
-from squint.data import guests
-
 for come, ordered in zip(*guests.draw(2, random.Random(0), fewest=4, most=6)):
     print(guests.spelled(come.tolist()), "→", guests.spelled(ordered.tolist()))
 
@@ -843,7 +844,7 @@ show(figure, alt="A matrix with a row for each name that is written, in alphabet
 # %% [markdown] id="rival-idea"
 # ## 8 · Against a recurrent network
 #
-# What came before the Transformer was a recurrent network with attention (Bahdanau et al. 2015): an encoder reads the source word by word in both directions, a decoder writes word by word and looks at the source at each step. The course has one, a GRU with dot-product attention. It gets as many parameters, the same lists in the same order, as many steps, the same loss and the same test; and a learning rate twice as high, as good for it as any of six that we tried, from half to eight times.
+# What came before the Transformer was a recurrent network with attention (Bahdanau et al. 2015): an encoder reads the source word by word in both directions, a decoder writes word by word and looks at the source at each step. The course has one, a GRU with dot-product attention. It gets as many parameters, the same lists in the same order, as many steps, the same loss and the same test; and a learning rate twice as high, which suits it better.
 #
 # Before you look: how many whole lists does the GRU get right after the last step, given the right names before each?
 
@@ -852,8 +853,6 @@ guess_rival = predict("Whole lists that a GRU of the same size gets right after 
                       low=0, high=100, unit="%")
 
 # %% id="rival"
-from squint.models import gru
-
 parameters = sum(p.numel() for p in sorter.parameters())
 size = gru.of_size(parameters, gru.Config(len(guests.TOKENS), dropout=0.0))
 torch.manual_seed(0)
@@ -926,7 +925,7 @@ show(figure, alt="Time of a training step against the length of the sentence. Th
      "in proportion to the length, the Transformer's hardly.")
 
 # %% [markdown] id="time-question"
-# On short sentences the Transformer's step costs nearly the same whatever the length: what takes time is going through its layers, not the words in them.
+# On short sentences the Transformer's step costs nearly the same whatever the length: what takes time is going through its layers, not the words in them. At 8 words the GRU may even be ahead.
 #
 # **Question.** Why does the Transformer gain even on one processor core, where nothing runs side by side? And what happens at lengths far to the right of the picture?
 #
@@ -946,7 +945,7 @@ show(figure, alt="Time of a training step against the length of the sentence. Th
 # | better than recurrence | 28.4 BLEU, above all recurrent and convolutional models of its time, for less computation (§6.1, table 2) | in our own test, on sorting, at equal parameters and steps, section 8; not on dates, section 10 |
 # | a step waits for nobody | sequential operations of a layer: 1 against n (table 1) | growth of a step's time with the length: section 8 |
 #
-# **What does not carry over.** A list of guests is no language: every word of it is new to the place, and none depends on its neighbours. “At equal size better than recurrence” holds on some tasks and not on others at our size, as section 8 and the second exercise of section 10 show; the paper's case was large data, 4.5 million pairs of sentences for a model of 65 million parameters (§5, table 3). And step times of one sentence say something about waiting, and little about what a GPU does with hundreds of sentences together.
+# **What does not carry over.** A list of guests is no language: the guests come in any order, and none depends on who stands beside them. “At equal size better than recurrence” holds on some tasks and not on others at our size, as section 8 and the second exercise of section 10 show; the paper's case was large data, 4.5 million pairs of sentences for a model of 65 million parameters (§5, table 3). And step times of one sentence say something about waiting, and little about what a GPU does with hundreds of sentences together.
 #
 # **Three questions to ask of any paper**
 #
@@ -1042,7 +1041,7 @@ progress()
 #       deep_ends[False, "constant"], above=3.5, control={"norm first": deep_ends[True, "constant"]})
 # ```
 #
-# Guessing names costs the logarithm of a hundred, 4.6. With the norm first the loss is far below that, with the schedule and without. With the norm last, six blocks have learned nothing after 200 steps at the constant rate, and have only just begun with the schedule: the caution is needed, and it takes time. The paper gave its model 4,000 steps to warm up and 100,000 in all. This takes a minute or two.
+# Guessing names costs the logarithm of a hundred, 4.6. With the norm first the loss is far below that, with the schedule and without. With the norm last, six blocks have learned nothing after 200 steps at the constant rate, and have only just begun with the schedule: the caution is needed, and it takes time. The paper gave its model 4,000 steps to warm up and 100,000 in all (§5.2, §5.3). This takes a minute or two.
 # </details>
 #
 # **4. A cache of your own.** In section 5, forty words took forty passes over everything before them. Write the same with a memory: an attention for *one* new word, which keeps the keys and values of those before. Does it give the same, and in what time? (`attention.project(y)` gives the queries, keys and values of lab 02, split into heads; `attention.attention(query, key, value, None)` attends in each head; `attention.to_output` is the last projection, of the heads laid side by side.)
@@ -1078,7 +1077,7 @@ progress()
 #       seconds(remembered, 3) / seconds(word_by_word, 3), below=0.9)
 # ```
 #
-# The same but for the last digits, in less than half the time, and more is saved the longer the text. No causal mask is needed: the future is not there yet. `squint.nn.transformer` has the same in its decoder, for beams as well.
+# The same but for the last digits, in about half the time, and more is saved the longer the text. No causal mask is needed: the future is not there yet. `squint.nn.transformer` has the same in its decoder, for beams as well.
 # </details>
 #
 # **Reading.** Vaswani et al. (2017), “Attention Is All You Need”. Bahdanau, Cho and Bengio (2015), “Neural Machine Translation by Jointly Learning to Align and Translate”. Ba, Kiros and Hinton (2016), “Layer Normalization”. He et al. (2016), “Deep Residual Learning for Image Recognition”. Xiong et al. (2020), “On Layer Normalization in the Transformer Architecture”. Liu et al. (2020), “Understanding the Difficulty of Training Transformers”. Dong, Cordonnier and Loukas (2021), “Attention is Not All You Need: Pure Attention Loses Rank Doubly Exponentially with Depth”. Szegedy et al. (2016), “Rethinking the Inception Architecture for Computer Vision”, §7. Glorot and Bengio (2010), “Understanding the Difficulty of Training Deep Feedforward Neural Networks”.

@@ -2,7 +2,7 @@
 # squint:
 #   lab: "00"
 #   title: "Start here: how much to squint"
-#   minutes: 40
+#   minutes: 50
 #   promise: >-
 #     You write a classifier of three short functions, shrink what it sees from 32 pixels to 2, and measure what a pixel
 #     is worth, and why more of them do not help.
@@ -16,19 +16,18 @@
 #   claim: >-
 #     Some size below 32 pixels keeps at least 95 % of the best accuracy at a quarter of its cost; 2 pixels do not.
 #   source: >-
-#     The first of the two essays behind this course, “Learning requires efficient abstractions”; Torralba, Fergus and
-#     Freeman 2008
+#     The essay that this course grew out of, “Learning requires efficient abstractions”; Torralba, Fergus and Freeman
+#     2008
 # ---
 
 # %% [markdown] id="title"
 # # Start here: how much to squint
 #
-# *40 minutes · for readers of some Python · torch and einops are explained where they first appear*
+# *50 minutes · for readers of some Python · torch and einops are explained where they first appear*
 #
 # From across the street a strawberry is a red blob. That is not much, and it is enough to tell it from a bus. To learn
-# anything we have to throw most of what we see away; the art is in how much. The essay that this course grew out of
-# puts it as a bargain: an abstraction that is too crude costs quality, one that is too exact costs a great deal of
-# work. In between you squint.
+# anything we have to throw most of what we see away; the art is in how much. It is a bargain: an abstraction that is
+# too crude costs quality, one that is too exact costs a great deal of work. In between you squint.
 #
 # In this lab you squint at emoji. You write a classifier of three short functions, let it look at pictures of 32, 16,
 # 8, 4 and 2 pixels a side (so the smallest has 2 × 2 = 4 pixels in all), and measure what a pixel is worth.
@@ -112,7 +111,7 @@ from squint.viz import colours
 # - the **style** is the team whose drawing it is. A concept has at most one picture in each style;
 # - the **group** is the kind of thing, one of eight: for an octopus, *animals-nature*.
 #
-# Here is how many there are, and then one concept in all its styles.
+# Here is how many there are, in all and in each style, and then one concept in all its styles.
 
 # %% id="load"
 everything = emoji.load(32)
@@ -121,6 +120,8 @@ print("pictures", tuple(pictures.shape))
 things, styles, groups = everything.concepts, everything.styles, everything.groups
 print(f"{len(things):,} concepts in {len(styles)} styles and {len(groups)} groups:")
 print(" · ".join(groups))
+drawn_by = everything.style.bincount().tolist()
+print(" · ".join(f"{team} {n:,}" for team, n in zip(styles, drawn_by, strict=True)))
 
 # %% id="fig-styles" tags=["nbval-ignore-output"]
 numbers = {thing.label: i for i, thing in enumerate(things)}
@@ -222,8 +223,8 @@ print(rearrange(six, "(pairs two) -> pairs two", two=2))
 print(reduce(six, "(pairs two) -> pairs", "mean", two=2))
 
 # %% [markdown] id="einops-words"
-# Read the first line of code aloud: “one axis, made of pairs of two; make it two axes, the pairs and the two”. The
-# second: “the same, and of the two keep the mean”. Three things to know:
+# Read the first of the two prints aloud: “one axis, made of pairs of two; make it two axes, the pairs and the two”.
+# The second: “the same, and of the two keep the mean”. Three things to know:
 #
 # - **The names are yours.** `"(a b) -> a b"` with `b=2` does the same. What counts is where a name stands on either side.
 # - **The order in the brackets counts.** `(pairs two)` means that neighbours make a pair, since the last name is the
@@ -701,6 +702,8 @@ both_moved = {size: after[0][size] - accuracy_moved(size, by=2, memory_by=2) for
 print("moved      " + "      ".join(f"{size:2} px" for size in sizes))
 for by in moves:
     print(f"by {by} px   " + "   ".join(f"⟨{after[by][size]:4.1f} %⟩" for size in sizes))
+print("lost where the memory is moved as well, both by 2 px: ", end="")
+print(f"⟨{both_moved[32]:.1f}⟩ of 100 at 32 px, ⟨{both_moved[8]:.1f}⟩ at 8 px")
 claim(
     "moved by 2 pixels, 32 px lose more right answers than 8 px do: the difference",
     lost_at_2[32] - lost_at_2[8],
@@ -724,17 +727,19 @@ ax.legend()
 show(
     figure,
     "Right answers lost against how far the pictures were moved, a line for each size. "
-    "By 2 pixels, 32 px lose most, 16 px less, 8 and 4 px least; 2 px lie between.",
+    "By 2 pixels, 32 px lose most, 16 px less, 8 and 4 px least; 2 px lie between, and by 3 px "
+    "lose least.",
 )
 
 # %% [markdown] id="after-shift"
 # There it is. The sharper the picture, the more it suffers from a misfit that nobody would notice; and if the memory is
-# moved along, so that nothing is out of place, hardly anything is lost. Drawings by different hands never lie quite alike. So at
-# 32 pixels the detail that could help is paid for by the misfit that hurts, and the two about cancel. Averaging forgives
-# the misfit, and loses the detail.
+# moved along, so that nothing is out of place, hardly anything is lost or won. Drawings by different hands never lie
+# quite alike. So at 32 pixels the detail that could help is paid for by the misfit that hurts, and the two about
+# cancel. Averaging forgives the misfit, and loses the detail.
 #
-# The rule ends where the blocks get coarse: 4 pixels lose as much as 8, and 2 pixels lose more, moved by 1 even more than
-# any other size. With four colours in all there is little left that could outvote a change in one of them.
+# The rule ends where the blocks get coarse. 4 pixels lose about as much as 8. 2 pixels lose more than these when moved
+# by 1 or 2, by 1 even more than any other size: with four colours in all there is little left that could outvote a
+# change in one of them. Moved by 3 they lose least, having least to lose.
 #
 # A good abstraction does not only save work. It drops the differences that do not matter.
 
@@ -747,8 +752,8 @@ show(
 #
 # About which seventh? *fluent-emoji* would be no test: *fluent-emoji-flat* shows the same drawings without their shading,
 # and such a twin in the memory gives the answer away. (The cell measures that, too.) *noto-v1* is the set that *noto*
-# came to replace, and *fxemoji* has the fewest pictures. That leaves one set each of three teams,
-# `noto`, `twemoji` and `emojitwo`. We ask about each of them in turn and take the mean of the three.
+# came to replace, and *fxemoji* has the fewest pictures, as you saw at the beginning. That leaves one set each of three
+# teams, `noto`, `twemoji` and `emojitwo`. We ask about each of them in turn and take the mean of the three.
 
 # %% id="naming"
 teams = ["noto", "twemoji", "emojitwo"]
@@ -790,7 +795,8 @@ ax.legend(loc="lower right")
 show(
     figure,
     "Share of the best accuracy kept at each size. "
-    "For the exact thing it falls sooner than for its kind.",
+    "From 8 pixels down, that of the exact thing falls sooner than that of its kind. "
+    "It falls the other way as well, at 32 pixels, where its kind is as clear as ever.",
 )
 
 # %% [markdown] id="question-naming"

@@ -2,7 +2,7 @@
 # squint:
 #   lab: "01"
 #   title: "Embeddings: words as directions"
-#   minutes: 110
+#   minutes: 130
 #   promise: >-
 #     You turn four shelves of books into vectors, on your own machine in about a minute, and find queens, plurals and
 #     prejudice in them.
@@ -24,7 +24,7 @@
 # %% [markdown] id="title"
 # # Embeddings: words as directions
 #
-# *110 minutes · after lab 00 · torch at the level of indexing and matrix products*
+# *130 minutes · after lab 00 · torch at the level of indexing and matrix products*
 #
 # A dictionary explains words by other words. For a machine that is no help at all until one word, at least, is
 # something it can compute with. This lab is about the trick that made words computable: give each a place in a space of
@@ -115,6 +115,10 @@ print("the id of king is", index["king"], "and of queen", index["queen"])
 #
 # A sentence comes as a tensor of ids. Return the matrix with a row for each word of the sentence and a column for each
 # word of the vocabulary.
+#
+# A tensor that you make anew has to live on the *device* of the inputs, the processor or a GPU; those of different
+# devices do not mix. So say where as you make it, for example `torch.zeros(3, device=ids.device)`. The checks ask for
+# it in every exercise, even on a machine without a GPU.
 
 
 # %% id="one_hot" tags=["exercise"] minutes=4 difficulty=1 teaches="one-hot vectors; comparing by broadcasting"
@@ -133,8 +137,9 @@ def one_hot(ids, size):
 one_hot = check("one_hot")
 
 # %% [markdown] id="one-hot-look"
-# What does a neural network do with such a vector? The first thing is always the same: it multiplies it by a matrix.
-# Watch what the multiplication does.
+# What does a neural network do with such a vector? A **neural network** is a chain of simple steps, most of them
+# products with tables of numbers, and these numbers are what is learned. The first step is always the same: the vector
+# is multiplied by a matrix. Watch what the multiplication does.
 
 # %% id="fig-one-hot" tags=["nbval-ignore-output"]
 shown = ["the", "king", "saw", "the", "queen", "and", "the", "ship"]
@@ -183,8 +188,8 @@ def embed(ids, table):
     `ids` may have any shape, and the result has that shape and one more axis: ids of shape (batch,
     words) give vectors of shape (batch, words, dim).
 
-    Gradients must flow back into the table, since it is going to be trained: torch all the way, no
-    numpy.
+    Gradients must flow back into the table, since it is going to be trained (section 3 says what
+    gradients are): torch all the way, no numpy.
     """
     ### BEGIN SOLUTION
     return table[ids]
@@ -230,7 +235,7 @@ print(f"the lookup is ⟨{slow / fast:,.0f}⟩ times faster than the product")
 def concordance(word, lines=7, around=6, blot=False):
     """Places where a word stands, with the words around it."""
     places = (corpus.tokens == index[word]).nonzero().flatten()
-    for place in places[:: len(places) // lines][:lines].tolist():
+    for place in places[:: max(1, len(places) // lines)][:lines].tolist():
         before, after = (
             " ".join(words[i] for i in corpus.tokens[span].tolist())
             for span in (slice(max(0, place - around), place), slice(place + 1, place + 1 + around))
@@ -414,14 +419,20 @@ show(
 #
 # $$P(\text{real}) = \sigma(u \cdot v) = \frac{1}{1 + e^{-u \cdot v}}$$
 #
-# A real pair comes with $k$ impostors $n_1 \dots n_k$, the **negatives**. The loss is minus the logarithm of the
-# probability that all $k + 1$ answers are right; note that $1 - \sigma(x) = \sigma(-x)$:
+# A real pair comes with $k$ impostors $n_1 \dots n_k$, the **negatives**. How bad the answers are is said by one
+# number, the **loss**. Here it is minus the logarithm of the probability that all $k + 1$ answers are right; note that
+# $1 - \sigma(x) = \sigma(-x)$:
 #
 # $$-\log \sigma(u \cdot v)\; -\; \sum_{i=1}^{k} \log \sigma(-u \cdot n_i)$$
 #
-# That is logistic regression, and the vectors are what is fitted. The model that guesses neighbours from a word is
-# called **skip-gram**, and this cheap way to train it **negative sampling** (Mikolov et al. 2013, NIPS, §2.2, equation
-# 4). The loss is counted in *nats*, the unit that comes with the natural logarithm.
+# The loss is counted in *nats*, the unit that comes with the natural logarithm. (Statistics calls this logistic
+# regression, with the vectors as what is fitted.)
+#
+# To **train** is to change the numbers in both tables a little, again and again, so that the loss falls. The
+# **gradient** says for each number how fast the loss would grow if that number did; a small step against it makes the
+# loss smaller. Torch works it out (`loss.backward()`), as long as everything from the tables to the loss was computed
+# in torch. The model that guesses neighbours from a word is called **skip-gram**, and this cheap way to train it
+# **negative sampling** (Mikolov et al. 2013, NIPS, §2.2, equation 4).
 
 # %% id="fig-loss" tags=["nbval-ignore-output"]
 some_scores = torch.linspace(-6, 6, 200)
@@ -529,8 +540,9 @@ skipgram_loss = check("skipgram_loss")
 #
 # <details><summary>Answer</summary>
 #
-# All scores are 0, and σ(0) = ½: nine coins are tossed. Each costs log 2, so the loss is 9 · log 2. The next cell
-# prints it, and training starts there.
+# All scores are 0, and σ(0) = ½: nine coins are tossed. Each costs log 2, so the loss is 9 · log 2. The cell that sets
+# your functions to work on real text, below, prints it beside the loss at which training starts. That is a trifle
+# lower, since now and then an impostor is the context itself and is left out.
 # </details>
 
 # %% [markdown] id="one-step-idea"
@@ -610,6 +622,9 @@ show(
 )
 
 # %% [markdown] id="pieces"
+# On the right *tea* and *coffee* have come to lie all but on each other, though they never met. *Cup* lies elsewhere: it
+# has to give a higher score with *tea* than with *horse*, not to be like it.
+#
 # Now the real text. Everything is there: thin the text out, lay windows, draw impostors, follow the gradient. Here are
 # your functions at work on the first pages of Jane Austen, while torch takes the derivatives. (On the processor, even
 # where there is a GPU: steps as small as these would not keep one busy.)
@@ -746,8 +761,9 @@ ax.set_title("The loss of a pair with its eight impostors")
 ax.legend()
 show(
     figure,
-    "The loss starts at the dotted line of nine coins, falls steeply in the first few hundred "
-    "steps, and then slowly.",
+    "A curve, each point the mean of two hundred steps. It begins well below the dotted line of "
+    "nine coins, since much of the fall lies within the first of these means; it falls steeply for "
+    "a few hundred steps more, and then slowly.",
 )
 
 # %% [markdown] id="neighbours-idea"
@@ -764,7 +780,7 @@ show(
 #
 # You know cosine similarity from lab 00; here it is one query against the whole table. Some words must be left out: the
 # most similar word to *king* would be *king*. To pick the best, `scores.topk(k)` gives the k highest scores
-# (`.values`) and the places where they stand (`.indices`).
+# (`.values`) and the places where they stand (`.indices`). A score of `float("-inf")` can never be among the best.
 
 
 # %% id="most_similar" tags=["exercise"] minutes=7 difficulty=2 teaches="nearest neighbours by cosine"
@@ -820,14 +836,21 @@ for word in (
 
 # %% [markdown] id="two-tables-look"
 # And the two tables? Here are pairs of words, with the cosine of their inputs, which says how alike they are, and the
-# score of input and output, which says how likely they are seen together. (A score of 0 is as likely as an impostor.)
+# score of input and output, which says how likely they are seen together. (At a score of 0 the model would as soon call
+# the pair real as an impostor. There are eight impostors to a pair, so that is already about eight times as often as
+# chance would have it; section 7 has the exact sum.)
 
 # %% id="two-tables"
-for pair in (("walked", "went"), ("king", "crown"), ("bread", "eat"), ("six", "seven")):
+for pair in (("walked", "went"), ("drink", "wine"), ("bread", "eat"), ("six", "seven")):
     i, j = (index[word] for word in pair)
     like = F.cosine_similarity(vectors[i], vectors[j], dim=0).item()
     together_score = (model.input[i] @ model.output[j]).item()
     print(f"{' and '.join(pair):<16} alike ⟨{like:.2f}⟩   seen together ⟨{together_score:+.1f}⟩")
+
+# %% [markdown] id="two-tables-note"
+# All four pairs are alike, and *walked* and *went* no less than *bread* and *eat*. What sets them apart is the score.
+# *Drink* and *wine*, *bread* and *eat*, *six* and *seven* are alike **and** stand together; *walked* and *went* would
+# rather be taken for an impostor. A single table could not have said both.
 
 # %% [markdown] id="length-idea"
 # The lengths of the vectors are another matter.
@@ -1060,6 +1083,9 @@ both, every = (sum(map(len, collection.values())) for collection in (shared, goo
 print("all four words are among our 10,000 commonest, and among GloVe's,")
 print(f"in {len(family)} of {len(google['family'])} family analogies")
 print(f"and in {both:,} of {every:,} over all sections; the others are left out")
+largest = sorted(shared, key=lambda section: len(shared[section]), reverse=True)[:3]
+print("the largest sections: ", end="")
+print(", ".join(f"{section} with {len(shared[section])}" for section in largest))
 
 a, b, c, d = family.unbind(1)
 nearest = ((unit[b] - unit[a] + unit[c]) @ unit.T).argmax(1)
@@ -1337,8 +1363,8 @@ show(
 # %% [markdown] id="contest-question"
 # Two things are worth seeing. On family words training is well ahead of counting, and over all sections it leads by a
 # little. And GloVe is no better than ours at what our books are full of, uncles and nieces, though it read more than a
-# thousand times as much; over all sections, where most of the questions are about comparatives, tenses and nations, its
-# text tells. The thin lines are what chance alone would do to such a share, if the questions had nothing to do with
+# thousand times as much; over all sections, of which past tenses, nationalities and plurals are the largest, its text
+# tells. The thin lines are what chance alone would do to such a share, if the questions had nothing to do with
 # each other. (They have: each word comes in many of them.)
 #
 # **A question.** If skip-gram factorises the same table, how can the two differ at all?
@@ -1467,6 +1493,8 @@ for name, lists in TESTS.items():
         print(f"{name:<22} {whose:<6} words {sizes:<12} ", end="")
         print(f"d = ⟨{effects[name, whose]:+.2f}⟩  ⟨{p_says(chances[name, whose], 4)}⟩  ", end="")
         print(f"dealt at random: ⟨{dealt_effects[name, whose]:.2f}⟩")
+times_on_shelves = {word: counts[index[word]].item() for word in LISTS["mathematics"].split()}
+print("on our shelves: ", ", ".join(f"{word} {n} times" for word, n in times_on_shelves.items()))
 
 # %% id="fig-weat" tags=["nbval-ignore-output"]
 figure, ax = plt.subplots(figsize=(7.2, 3.8))
@@ -1496,8 +1524,8 @@ show(
 # Flowers are pleasant, weapons are not, and nobody minds that vectors know. (In GloVe the flowers come out weakly; but
 # look how few of them are among its 20,000 words.) By the same mathematics, from newswire and Wikipedia, mathematics
 # leans to men and the arts to women. On our shelves there is next to no lean, and the $p$ beside it says that chance
-# would readily do as much. That is not innocence. In six novels, a Bible and the plays of Shakespeare there is hardly
-# any mathematics that could lean.
+# would readily do as much. That is not innocence. In six novels, the plays of Shakespeare, a Bible and a dictionary
+# there is little mathematics that could lean: *math* itself comes fifteen times.
 #
 # The vectors cannot tell an accurate statistic from an unjust one: both are regularities of text. Whether one may use
 # them, for example to sort job applications, is a question that no cosine answers.
@@ -1628,7 +1656,7 @@ for name, whose in (
 # questions in a hundred. What does carry over is the shape of the thing: neighbours, steps that go in parallel, and the
 # lean of the text.
 #
-# The second essay teaches three questions to ask of any paper.
+# Three questions to put to any paper, as in lab 00.
 #
 # - **What is actually new?** Neither vectors for words nor learning them by prediction: Bengio and others did that in
 #   2003. New were a model without a hidden layer and a loss without the whole vocabulary in it, so cheap that, by the
@@ -1726,8 +1754,8 @@ progress()
 # ```
 #
 # Nothing is left of it, and more than nothing: $d$ falls from +1.49 to −1.22, as large an effect as the paper's, the
-# other way round. The leanings have shrunk to about a hundredth, but $d$ divides by their spread, which has shrunk as
-# well. So an effect size of that kind does not say how much prejudice is left, only how tidily what is left is sorted.
+# other way round. The leaning of mathematics has shrunk from 0.06 to 0.01, on the other side, and that of the arts is
+# as small; but $d$ divides by the spread of the leanings, which has shrunk as well. So an effect size of that kind does not say how much prejudice is left, only how tidily what is left is sorted.
 # And something is left: *brother* and *sister*, *son* and *daughter* do not lie on the line that was taken out.
 # </details>
 #

@@ -534,6 +534,16 @@ def bend(right, cost, share=0.95):
         "bend",
         """
 def bend(right, cost, share=0.95):
+    enough = share * right[32]
+    good = [size for size in right if right[size] >= enough]
+    return min(good, key=lambda size: cost[size])
+""",
+        "The best need not be at 32",
+    ),
+    (
+        "bend",
+        """
+def bend(right, cost, share=0.95):
     best = max(right.values())
     good = []
     for size in right:

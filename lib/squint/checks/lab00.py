@@ -346,6 +346,7 @@ def curves(seed: int) -> list[Case]:
         Case("the best is not the largest, and large is not dear", uneven, odd),
         Case("only the best is good enough", uneven, {size: 100 - c for size, c in odd.items()}, 0.99),
         Case("one that keeps just the share", {32: 80.0, 16: 64.0, 8: 40.0, 4: 39.0}, {4: 1, 8: 4, 16: 9, 32: 64}, 0.5),
+        Case("the largest is not the best", {32: 45.0, 16: 70.0, 8: 50.0}, {32: 64, 16: 16, 8: 4}),
         Case("the cheapest is the best", {8: 70.0, 16: 50.0, 32: 45.0}, {8: 4, 16: 16, 32: 64}),
         Case("two that are equally good", {32: 60.0, 16: 60.0, 8: 40.0}, {32: 64, 16: 16, 8: 4}),
         Case("an accuracy that comes back", {32: 90.0, 16: 50.0, 8: 88.0, 4: 10.0}, {32: 64, 16: 16, 8: 4, 4: 1}),
@@ -387,6 +388,8 @@ bend = Check(
             "max(right.values())": "You asked for the best itself. A share of it is enough: multiply by share.",
             "share * min(right.values())": "You returned the cheapest of all, good enough or not. Look among the good "
             "ones only, those that keep a share of the best, max(right.values()).",
+            "share * right[32]": "You took the accuracy at 32 for the best one. The best need not be at 32: it is the "
+            "largest accuracy, max(right.values()).",
             "share * right[max(right)]": "You took the largest size for the best one. The best is the largest "
             "accuracy, max(right.values()).",
             "share * sum(right.values()) / len(right)": "You took a share of the mean. Take it of the best: max.",

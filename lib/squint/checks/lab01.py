@@ -192,10 +192,12 @@ skipgram_loss = Check(
             "    input_table, output_table = output_table, input_table\n    u": "The tables are swapped: the centre "
             "comes from the input table, the others from the output table.",
             "    output_table = input_table\n    u": "All come from the input table. Only the centre should."},
-        "(negatives, output_table)": {"(negatives, input_table)": "Look negatives up in the output table, as contexts.",
-            "(negatives, output_table)\n    u, v, n = (F.normalize(t, dim=-1) for t in (u, v, n))": "You took cosines. "
-            "The score is the plain dot product.",
-            "(negatives, output_table)\n    u = u / u.shape[1]": "You averaged over dim. A dot product is a sum."},
+        "(negatives, output_table)": {
+            "(negatives, input_table)": "Look negatives up in the output table, as contexts."},
+        "    positive =": {
+            "    u, v, n = (F.normalize(t, dim=-1) for t in (u, v, n))\n    positive =": "You took cosines. The score "
+            "is the plain dot product.",
+            "    u = u / u.shape[1]\n    positive =": "You averaged over dim. A dot product is a sum."},
         "(u * v).sum(1)": {"u @ v.T": "u @ v.T scores every centre with every context. A pair has a single score: "
             "multiply entry by entry, and sum over dim."},
         "(n * u[:, None, :]).sum(2)": {

@@ -2,7 +2,7 @@
 # squint:
 #   lab: "02"
 #   title: Attention
-#   minutes: 120
+#   minutes: 130
 #   promise: Replace a word's vector by a better one, which knows what company the word is in.
 #   prerequisites: ["01_embeddings"]
 #   objectives:
@@ -21,7 +21,7 @@
 #
 # *Replace a word's vector by a better one, which knows what company the word is in.*
 #
-# 120 minutes · after [lab 01, Embeddings](01_embeddings.ipynb) · two CPU cores are enough
+# 130 minutes · after [lab 01, Embeddings](01_embeddings.ipynb) · two CPU cores are enough
 #
 # **When you are through, you can**
 #
@@ -157,7 +157,7 @@ read_aloud("animal", mixed, digits=2)
 # %% [markdown] id="by-hand-read"
 # Three scores, three shares, one mixed vector: that is all of attention for one query. *Animal* keeps most of itself, and has taken in a little *place* from the street and a little *quality* from *tired*. Note what the exponential does: a score that is larger by 1 gets *e* times the share.
 #
-# Now for all queries at once. All queries are the rows of a matrix, all keys the rows of another, so all scores at once are one matrix product: `query @ key.mT`, where `.mT` swaps the last two axes. Row $i$, column $j$ says how much query $i$ cares for key $j$.
+# Now for all queries at once. All queries are the rows of a matrix, all keys the rows of another, so all scores at once are one matrix product: `query @ key.mT`, where `.mT` swaps the last two axes. Row $i$, column $j$ says how much query $i$ cares for key $j$. (`scores.softmax(dim=-1)` is the formula above along the last axis, computed so that it survives large scores, where `exp` overflows.)
 
 # %% id="attention_weights" tags=["exercise"] minutes=6 difficulty=1 teaches="scores as dot products, softmax over the keys"
 def attention_weights(query, key):
@@ -271,7 +271,7 @@ show(figure, alt="Three plots against the width d, from 1 to 1024, each without 
      "less, and what a gradient can move near its height.")
 
 # %% [markdown] id="scale-question"
-# Under the first claim stands its **control**: the same measurement where the claim must fail. If it held there as well, it would say nothing. Most claims from here on have one.
+# Behind the semicolon each claim names its **control**, as in lab 00: the same measurement where the claim must fail. If it held there as well, it would say nothing. Most claims from here on have one.
 #
 # Without the scale, wide vectors make up their mind by accident: one random key takes nearly everything. The right-hand panel is the deeper trouble. A softmax passes a gradient of $w(1-w)$ to each score, and summed over the keys that is $1 - \sum w^2$: once one weight is close to 1, nothing is left to learn from. Dividing every score by $\sqrt d$ brings their variance back to one, at every width.
 #
@@ -293,7 +293,9 @@ show(figure, alt="Three plots against the width d, from 1 to 1024, each without 
 #
 # $$\operatorname{attention}(Q, K, V) = \operatorname{softmax}\!\left(\frac{Q K^\top}{\sqrt{d}}\right) V$$
 #
-# `scores.masked_fill(places, x)` writes `x` wherever `places` is `True`, and `~mask` swaps True and False.
+# Four steps: *score* by dot products, *scale* by $\sqrt d$, *share out* by the softmax (after hiding what may not be seen), *average* the values.
+#
+# `scores.masked_fill(places, x)` writes `x` wherever `places` is `True`, `~mask` swaps True and False, and `float("-inf")` is $-\infty$.
 
 # %% id="scaled_dot_product" tags=["exercise"] minutes=10 difficulty=2 teaches="scores, scale, mask before softmax, weighted sum of values"
 def scaled_dot_product(query, key, value, mask=None):
@@ -316,7 +318,7 @@ def scaled_dot_product(query, key, value, mask=None):
 scaled_dot_product = check("scaled_dot_product")
 
 # %% [markdown] id="parity-text"
-# Those four lines are the heart of every model in the rest of this course. PyTorch has them built in; the two must agree.
+# Those four steps are the heart of every model in the rest of this course. PyTorch has them built in; the two must agree.
 
 # %% id="parity"
 random = torch.Generator().manual_seed(1)
@@ -331,7 +333,7 @@ claim("your attention is PyTorch's: largest difference", off_by, at_most=1e-5,
       control={"without the mask": off_unmasked})
 
 # %% [markdown] id="padding-text"
-# Now the masks themselves. The first is for **filling**. Three sentences of 5, 2 and 4 words make a batch of 3 × 5 places; in the second sentence, places 2, 3 and 4 hold nothing. What may be seen depends on the key alone and not on who is looking, so the mask has the shape `[batch, 1, tokens]`: the axis of size one stretches over all queries. (`torch.arange(n, device=x.device)` counts 0, 1, … n − 1, and does so where `x` lives, on the processor or on a GPU: tensors on different devices do not mix. `x[:, None]` puts an axis of size one behind the first, so that a comparison pairs everything with everything.)
+# Now the masks themselves. The first is for **filling**. Three sentences of 5, 2 and 4 words make a batch of 3 × 5 places; in the second sentence, places 2, 3 and 4 hold nothing. What may be seen depends on the key alone and not on who is looking, so the mask has the shape `[batch, 1, tokens]`: the axis of size one stretches over all queries. (`torch.arange(n, device=x.device)` counts 0, 1, … n − 1, and does so where `x` lives, on the processor or on a GPU: tensors on different devices do not mix. `x[:, None]` puts an axis of size one behind the first (`x[:, None, None]` puts two), so that a comparison pairs everything with everything.)
 
 # %% id="padding_mask" tags=["exercise"] minutes=5 difficulty=2 teaches="boolean masks, broadcasting"
 def padding_mask(lengths, tokens):
@@ -407,7 +409,7 @@ claim("and the words that changed do change", late, above=0.1, control={"the fir
 #
 # <details><summary>Answer</summary>
 #
-# All its scores are −∞, the softmax divides zero by zero, and the row is NaN (not a number). Worse, NaN is catching: in the backward pass it would reach every parameter. Such rows do occur: a sentence of length 0, say, or a mask that hides the rows of the filling, too. The course's own version in `squint.nn.attention` gives them weights of zero, so that they return zero and pass on a gradient of zero; its docstring says so, and a test holds it to that.
+# All its scores are −∞, the softmax divides zero by zero, and the row is NaN (not a number). Worse, NaN is catching: in the backward pass, in which gradients are worked out, it would reach every parameter. Such rows do occur: a sentence of length 0, say, or a mask that hides the rows of the filling, too. The course's own version in `squint.nn.attention` gives them weights of zero, so that they return zero and pass on a gradient of zero; its docstring says so, and a test holds it to that.
 # </details>
 
 # %% [markdown] id="wq-idea"
@@ -603,7 +605,7 @@ claim("four other matrices with the same two products make the same head: larges
       control={"only W_Q turned": (not_undone - before_turn).abs().max()})
 
 # %% [markdown] id="module-text"
-# Now the whole of it, as a module. The four matrices are four linear layers from `dim` to `dim`, each with a bias: they make the queries, the keys and the values, and the last one mixes what the heads found. (Other layouts of the same numbers are as good: one layer for several of the projections, a list of small heads, raw matrices.) Queries come from `x`. Keys and values come from `context`: that is `x` itself in **self-attention**, and another sequence in **cross-attention**, which a translator needs to look at the sentence it translates.
+# Now the whole of it, as a module. The four matrices are four linear layers, each an `nn.Linear(dim, dim)` with its bias: they make the queries, the keys and the values, and the last one mixes what the heads found. (Other layouts of the same numbers are as good: one layer for several of the projections, a list of small heads, raw matrices.) Queries come from `x`. Keys and values come from `context`: that is `x` itself in **self-attention**, and another sequence in **cross-attention**, which a translator needs to look at the sentence it translates.
 
 # %% id="MultiHeadAttention" tags=["exercise"] minutes=12 difficulty=3 teaches="project, split, attend, join; self- and cross-attention"
 class MultiHeadAttention(nn.Module):
@@ -700,7 +702,7 @@ claim("attention without positions is permutation-equivariant: largest differenc
       at_most=1e-5, control={"with the causal mask": only_backwards})
 
 # %% [markdown] id="positions-text"
-# Attention sees a *set*. Nothing in it counts places, so a sentence and its anagram are the same to it. (The lab on graph networks will make a virtue of that. The control shows a back door: the causal mask itself knows who stands before whom.)
+# Attention sees a *set*: shuffle what goes in, and what comes out is shuffled alike (**permutation-equivariant**). Nothing in it counts places, so a sentence and its words in any other order are the same to it. (The lab on graph networks will make a virtue of that. The control shows a back door: the causal mask itself knows who stands before whom.)
 #
 # The order must come in with the vectors. Vaswani et al. (2017, §3.5) add to each word a vector that says where it stands. Place $p$ is written on $\text{dim}/2$ clock hands which turn at different speeds, and of each hand we note its sine and its cosine:
 #
@@ -776,7 +778,7 @@ show(figure, alt="Left, the table of positions: fast ripples in the first entrie
 # %% [markdown] id="minilm-idea"
 # ## 7 · Looking into real heads
 #
-# MiniLM is a small BERT (Wang et al. 2020): six layers of twelve heads, distilled from a larger one and tuned to compare sentences, and never told what a noun is. Its attention is exactly what you have written. To prove it, we put *your* `scaled_dot_product` inside.
+# MiniLM is a small BERT (Wang et al. 2020): six layers of twelve heads, distilled from a larger one (trained to imitate it) and tuned to compare sentences, and never told what a noun is. Its attention is exactly what you have written. To prove it, we put *your* `scaled_dot_product` inside.
 #
 # It reads *word pieces*, and wraps each sentence in two marks that say nothing, `[CLS]` and `[SEP]`.
 
@@ -815,7 +817,7 @@ claim("MiniLM with your attention inside gives the same vectors: largest differe
 bertviz.model_view(attentions, tokens)
 
 # %% [markdown] id="head-view-text-2"
-# The **head view** shows some heads of one layer closely: words that look are on the left, and hovering shows one word's lines alone. This is layer 2 with heads 0 and 8 switched on (click the squares for others). In olive, head 8: *the* points at *animal* and at *street*. We shall meet that head again.
+# The **head view** shows some heads of one layer closely: words that look are on the left, and hovering shows one word's lines alone. This is layer 2 with heads 0 and 8 switched on (click the squares for others). In blue, head 0: *street* points at *cross*, the object at its verb. In olive, head 8: *the* points at *animal* and at *street*. We shall meet both again.
 
 # %% id="head-view" tags=["nbval-ignore-output"]
 bertviz.head_view(attentions, tokens, layer=2, heads=[0, 8])
@@ -876,7 +878,7 @@ show(figure, alt="For each of six layers, twelve dots in each of two colours: ho
      "a quarter and four fifths; SEP gets next to nothing.")
 
 # %% [markdown] id="marks-look"
-# MiniLM has a resting place too, but another one than BERT: it stares at `[CLS]`, and `[SEP]` gets hardly more than any other piece. Nothing in the formula makes that choice. Keep it in mind when you see a bright line in a picture of attention: bright may mean “nothing found”.
+# MiniLM has a resting place too, but another one than BERT: it stares at `[CLS]`, and `[SEP]` gets, after the first layer, no more than any other piece. Nothing in the formula makes that choice. Keep it in mind when you see a bright line in a picture of attention: bright may mean “nothing found”.
 
 # %% [markdown] id="grammar-idea"
 # ## 8 · Do heads know grammar?
@@ -963,9 +965,11 @@ clear = sum(lead.mean() > 2 * lead.std() / sqrt(len(lead)) for lead in leads)
 print(f"arrows: {len(rows[0]):,}, in relations: {len(set(rows[0]))}")
 print(f"relations in which the head wins: ⟨{wins}⟩ of 16")
 print(f"by more than two standard errors: ⟨{clear}⟩")
+prep = leads[names.index("prep")]
+print(f"for a preposition it leads by ⟨{100 * prep.mean():.1f}⟩ points, on {len(prep):,} arrows")
 
 # %% [markdown] id="untrained-text"
-# Is it the training, or would any network of this shape do? That is the control. We take a MiniLM as it was before it had read a word, with BERT's way of starting: every matrix drawn at random with a deviation of 0.02, every bias 0, every norm 1. The same judge looks at both networks, on the same quarter of the sentences and the same sixteen relations.
+# Is it the training, or would any network of this shape do? That is the control. We take a MiniLM as it was before it had read a word, with BERT's way of starting: every matrix drawn at random with a deviation of 0.02, every bias 0, every gain of its normalisations 1 (lab 03). The same judge looks at both networks, on the same quarter of the sentences and the same sixteen relations.
 
 # %% id="untrained"
 torch.manual_seed(4)
@@ -1008,8 +1012,8 @@ for what, look_of, values in (
 ):
     axes.scatter([100 * v for v in values], range(16), label=what, zorder=2, **look_of)
 axes.set_yticks(range(16), [meaning.get(f[0], f[0]) for f in order_of_gain])
-guessed = f", you guessed {guess_grammar.value:.0f}" if guess_grammar.value is not None else ""
-axes.set(title=f"the head wins {wins} of 16{guessed}", xlim=(0, 100))
+yours = f", you guessed {guess_grammar.value:.0f}" if guess_grammar.value is not None else ""
+axes.set(title=f"the head wins {wins} of 16{yours}", xlim=(0, 100))
 axes.set_xlabel("arrows found, % (other half)")
 figure.legend(loc="outside upper right", ncols=3)
 show(figure, alt="For sixteen grammatical relations, how often the chosen head and the best "
@@ -1017,7 +1021,7 @@ show(figure, alt="For sixteen grammatical relations, how often the chosen head a
      "all for adjectives and negation. An untrained head is far behind in nearly all.")
 
 # %% [markdown] id="grammar-question"
-# At the right edge stands which head it was, as layer-head, and in which direction it looks: → from a word to the word it depends on, ← the other way. Objects are where heads shine: an object may stand at any distance from its verb, and an offset cannot follow it. For adjectives and negations the offset is as good, since English puts them right beside their word. For a preposition the lead is a bare two points: large enough that chance would hardly explain it over a thousand arrows, and too small to build on.
+# At the right edge stands which head it was, as layer-head, and in which direction it looks: → from a word to the word it depends on, ← the other way. Objects are where heads shine: an object may stand at any distance from its verb, and an offset cannot follow it. For adjectives and negations the offset is as good, since English puts them right beside their word. For a preposition the lead is a bare two points (the cell that counts the arrows prints it): large enough that chance would hardly explain it over so many arrows, and too small to build on.
 #
 # **Question.** One head, 2-8, wins for *object of preposition*, for *determiner* and for *subject*. All three have to do with a noun. Is it a “noun head”? Look at its three little arrows before you unfold.
 #
@@ -1038,7 +1042,7 @@ NOUNS = {"nsubj", "nsubjpass", "dobj", "pobj", "attr", "appos"}
 
 def look_ahead(kind, layer, head):
     """From words of a kind that stand before a small word: the share, in %, of a head's looks that
-    go to the next word, to the next content word, and to the next noun."""
+    go to the next word, to the next content word, and to the next noun; and how many they are."""
     counts = torch.zeros(3)
     total = 0
     for sentence, points in zip(sentences, pointed):
@@ -1050,15 +1054,15 @@ def look_ahead(kind, layer, head):
                 target = int(points[layer, head, word])
                 counts += torch.tensor([target == word + 1, target == content, target == noun])
                 total += 1
-    return (100 * counts / total).tolist()
+    return [*(100 * counts / total).tolist(), total]
 
 
 ahead = {kind: look_ahead(kind, 2, 8) for kind in ("prep", "aux")}
 next_word_head = look_ahead("aux", 1, 8)
-print("head 2-8 looks at     the next word   the next content word   the next noun")
-for kind, (word_share, content_share, noun_share) in ahead.items():
+print("head 2-8 looks at     the next word   the next content word   the next noun   cases")
+for kind, (word_share, content_share, noun_share, cases) in ahead.items():
     cells = f"{word_share:9.0f} %   {content_share:19.0f} %   {noun_share:11.0f} %"
-    print(f"from: {meaning[kind]:>12}   ⟨{cells}⟩")
+    print(f"from: {meaning[kind]:>12}   ⟨{cells}⟩ {cases:6}")
 claim("from an auxiliary, past a small word, head 2-8 looks at the next content word",
       ahead["aux"][1], above=50, unit="%",
       control={"at the next noun": ahead["aux"][2], "head 1-8": next_word_head[1]})
@@ -1170,7 +1174,7 @@ show(figure, alt="Gradient against steps back on a logarithmic axis. Attention i
 # %% [markdown] id="bill-idea"
 # ## 10 · The bill
 #
-# Every word looks at every word: $n^2$ scores. We measure the written-out attention, forward and backward, at several lengths, and take the best of ten tries. On a processor, time is what one thread worked, so that a busy machine disturbs little; on a GPU, it runs until all is done. Memory is counted exactly, as the bytes that are kept for the backward pass.
+# Every word looks at every word: $n^2$ scores. We measure the written-out attention, forward and backward (in the backward pass gradients are worked out), at several lengths, and take the best of ten tries. On a processor, time is what one thread worked, so that a busy machine disturbs little; on a GPU, it runs until all is done. Memory is counted exactly, as the bytes that are kept for the backward pass.
 #
 # One trap: whatever the length, a call costs something, for Python and for handing the work over. A text so short that the device is hardly busy measures that and not the attention; and what keeps a processor busy may be nothing to a GPU. So the shortest text is found first: we double the length until a call takes ten times as long as it does for 16 words.
 

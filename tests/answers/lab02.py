@@ -50,7 +50,8 @@ def product_scaled_early_in_place(query: Tensor, key: Tensor, value: Tensor, mas
 
 
 def product_masked_and_renormalised(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None) -> Tensor:
-    weights = (query @ key.mT / sqrt(query.shape[-1])).exp()
+    scores = query @ key.mT / sqrt(query.shape[-1])
+    weights = (scores - scores.amax(dim=-1, keepdim=True)).exp()
     weights = weights if mask is None else weights * mask
     return weights / weights.sum(dim=-1, keepdim=True) @ value
 
@@ -371,6 +372,27 @@ RIGHT = {
 }  # fmt: skip
 
 WRONG = [
+    (
+        "attention_weights",
+        """
+def attention_weights(query, key):
+    e = (query @ key.mT).exp()
+    return e / e.sum(-1, keepdim=True)
+""",
+        "Right as a formula",
+    ),
+    (
+        "scaled_dot_product",
+        """
+def scaled_dot_product(query, key, value, mask=None):
+    scores = query @ key.mT / query.shape[-1] ** 0.5
+    if mask is not None:
+        scores = scores.masked_fill(~mask, float("-inf"))
+    e = scores.exp()
+    return e / e.sum(-1, keepdim=True) @ value
+""",
+        "Right as a formula",
+    ),
     (
         "attention_weights",
         """

@@ -29,10 +29,15 @@ query_and_key = drawn(lambda draw: [
     Case("four sentences of four words, four wide", draw(4, 3, 4), draw(4, 4, 4)),
     Case("a batch of one", draw(1, 4, 8), draw(1, 5, 8)), Case("a batch of heads", draw(2, 3, 4, 8), draw(2, 3, 6, 8)),
     Case("float64, not contiguous", draw(2, 8, 4).double().mT, draw(2, 8, 5).double().mT),
+    Case("scores of some hundred, as wide vectors have", *(8 * draw(2, 6, 9)).round()),  # exact in any order of adding
 ])  # fmt: skip
 COUNTED = (
     "transpose(1, 2) counts the axes from the front, and is right with one batch axis only. Swap the last two, "
     "whatever stands before them: key.transpose(-2, -1), or key.mT."
+)
+OVERFLOWS = (
+    "Right as a formula, but e^89 is more than 32 bits hold, and ∞ by ∞ is no number. `scores.softmax(dim=-1)` gives "
+    "the same and survives."
 )
 OVER_QUERIES = "Softmax ran over the queries. Each shares its attention out among the keys: the last axis."
 attention_weights = Check(
@@ -52,6 +57,7 @@ attention_weights = Check(
             ".softmax(dim=1)": "softmax(dim=1) means the keys only without a batch. Count from the end: dim=-1.",
             ".exp() / scores.exp().sum()": "All shares together sum to one. Every query has a whole of its own.",
             " / scores.sum(dim=-1, keepdim=True)": "Raw scores can be negative. Exponentials first: that is softmax.",
+            ".exp() / scores.exp().sum(dim=-1, keepdim=True)": OVERFLOWS,
             ".exp()": "The exponentials are there, but not divided by their sum over the keys.",
             ".sigmoid()": "A sigmoid judges each key by itself. Attention is shared out: use softmax over the keys.",
             "": "These are the scores. Turn each row of them into shares with softmax.",
@@ -79,6 +85,7 @@ def query_key_value_mask(seed: int) -> list[Case]:
         Case("a batch of heads", draw(2, 3, 4, 8), draw(2, 3, 6, 8), draw(2, 3, 6, 8), mask(2, 1, 4, 6)),
         Case("not contiguous", draw(2, 8, 4).mT, draw(2, 8, 5).mT, draw(2, 6, 5).mT, turned | (torch.eye(4, 5) > 0)),
         Case("scores around −600, a mask, and float64", low, negative, draw(5, 6).double(), mask(3, 5)),
+        Case("scores of some hundred", *(15 * draw(2, 6, 16)).round(), draw(6, 5)),
     ]
 
 
@@ -115,6 +122,7 @@ scaled_dot_product = Check(
             "scores + ~mask * -torch.inf": "0 × ∞ is NaN: a mask times −∞ spoils the visible scores. Use masked_fill."},
         ".softmax(dim=-1)": {
             ".softmax(dim=-2)": OVER_QUERIES,
+            ".exp() / scores.exp().sum(dim=-1, keepdim=True)": OVERFLOWS,
             "": "The softmax is missing: scores are no shares yet. Softmax over the keys, then the weighted sum."},
         " @ value": {"": "You returned the weights. One step is missing: the weighted sum of the values."},
         HIDE: {

@@ -600,4 +600,50 @@ def bend(right, cost, share=0.95):
 """,
         "You subtracted the share",
     ),
+    (
+        "shrink",
+        """
+def shrink(images, factor):
+    return reduce(images, "b c (rows dy) (columns dx) -> b rows columns", "mean", dy=factor, dx=factor)
+""",
+        "averaged the colours away",
+    ),
+    (
+        "shrink",
+        """
+def shrink(images, factor):
+    return rearrange(images, "b c (rows dy) (columns dx) -> b c rows columns dy dx", dy=factor, dx=factor)
+""",
+        "none is averaged yet",
+    ),
+    (
+        "bend",
+        """
+def bend(right, cost, share=0.95):
+    enough = max(right.values()) - (1 - share)
+    good = [size for size in right if right[size] >= enough]
+    return min(good, key=lambda size: cost[size])
+""",
+        "0.05 off the best",
+    ),
+    (
+        "bend",
+        """
+def bend(right, cost, share=0.95):
+    enough = share * max(cost.values())
+    good = [size for size in right if cost[size] >= enough]
+    return min(good, key=lambda size: cost[size])
+""",
+        "You compared the cost",
+    ),
+    (
+        "bend",
+        """
+def bend(right, cost, share=0.95):
+    enough = share * sum(right.values())
+    good = [size for size in right if right[size] >= enough]
+    return min(good, key=lambda size: cost[size])
+""",
+        "all accuracies added up",
+    ),
 ]

@@ -225,6 +225,13 @@ def subsample_clamped(tokens, counts, threshold, uniform):
     return tokens[uniform < keep.clamp(max=1)[tokens]]
 
 
+def pairs_without_a_type(tokens, radius):
+    """Of a sentence without pairs, floats come back."""
+    reach = [range(max(0, i - r), min(len(tokens), i + r + 1)) for i, r in enumerate(radius.tolist())]
+    pairs = [[int(tokens[i]), int(tokens[j])] for i in range(len(tokens)) for j in reach[i] if i != j]
+    return torch.tensor(pairs).reshape(-1, 2)
+
+
 RIGHT = {
     "one_hot": [
         one_hot_loop,
@@ -242,7 +249,7 @@ RIGHT = {
         lambda ids, table: table.index_select(0, ids.flatten()).reshape(*ids.shape, -1),
         lambda ids, table: F.one_hot(ids, len(table)).to(table.dtype) @ table,
     ],
-    "window_pairs": [nested_loops, by_distance, pairs_numpy],
+    "window_pairs": [nested_loops, by_distance, pairs_numpy, pairs_without_a_type],
     "subsample": [subsample_loop, subsample_by_discarding, subsample_places, subsample_numpy, subsample_clamped],
     "skipgram_loss": [loss_loop, loss_as_classification, loss_with_softplus, loss_with_a_mask],
     "most_similar": [similar_loop, similar_in_place, similar_by_distance_on_the_sphere, similar_on_the_sphere,
@@ -810,5 +817,108 @@ def weat(x, y, a, b):
     return (sx.mean() - sy.mean()) / torch.cat([sx, sy]).std()
 """,
         "the deviation over pairs of words",
+    ),
+    (
+        "one_hot",
+        """
+def one_hot(ids, size):
+    return torch.eye(size)[: len(ids)]
+""",
+        "Row i has its one",
+    ),
+    (
+        "window_pairs",
+        """
+def window_pairs(tokens, radius):
+    pairs = []
+    for i in range(len(tokens)):
+        for j in range(max(0, i - radius[0]), min(len(tokens), i + radius[0] + 1)):
+            if i != j:
+                pairs.append([tokens[i], tokens[j]])
+    return torch.tensor(pairs).reshape(-1, 2)
+""",
+        "first centre's radius",
+    ),
+    (
+        "subsample",
+        """
+def subsample(tokens, counts, threshold, uniform):
+    f = counts / counts.sum()
+    keep = (threshold / f).sqrt().clamp(min=1)
+    return tokens[uniform < keep[tokens]]
+""",
+        "bounds the wrong end",
+    ),
+    (
+        "subsample",
+        """
+def subsample(tokens, counts, threshold, uniform):
+    f = counts / len(counts)
+    return tokens[uniform < (threshold / f)[tokens]]
+""",
+        "square root is missing",
+    ),
+    (
+        "most_similar",
+        """
+def most_similar(vectors, query, k, exclude):
+    scores = F.normalize(vectors, dim=1) @ query
+    scores[exclude] = -1
+    return scores.topk(k).indices
+""",
+        "below its −1",
+    ),
+    (
+        "most_similar",
+        """
+def most_similar(vectors, query, k, exclude):
+    scores = (F.normalize(vectors, dim=1) @ query).abs()
+    scores[exclude] = -1
+    return scores.topk(k).indices
+""",
+        "dropped the sign",
+    ),
+    (
+        "analogy",
+        """
+def analogy(vectors, a, b, c, k):
+    unit = F.normalize(vectors, dim=1)
+    return most_similar(unit, unit[b - a + c], k, torch.tensor([a, b, c]))
+""",
+        "reckoned with the ids",
+    ),
+    (
+        "weat",
+        """
+def weat(x, y, a, b):
+    x, y, a, b = (F.normalize(v, dim=1) for v in (x, y, a, b))
+    sx = (x @ a.T).mean(1) - (x @ b.T).mean(1)
+    sy = (y @ a.T).mean(1) - (y @ b.T).mean(1)
+    return (sx.mean() - sy.mean()) / torch.stack([sx, sy]).std()
+""",
+        "`stack` is not the function",
+    ),
+    (
+        "weat",
+        """
+def weat(x, y, a, b):
+    x, y, a, b = (F.normalize(v, dim=1) for v in (x, y, a, b))
+    sx = (x @ a.T).mean(1) - (x @ b.T).mean(1)
+    sy = (y @ a.T).mean(1) - (y @ b.T).mean(1)
+    return (sx.mean() - sy.mean()) / torch.cat([x, y]).std()
+""",
+        "vectors' entries",
+    ),
+    (
+        "weat",
+        """
+def weat(x, y, a, b):
+    x, y, a, b = (F.normalize(v, dim=1) for v in (x, y, a, b))
+    sx = (x @ a.T).mean(1) - (x @ b.T).mean(1)
+    sy = (y @ a.T).mean(1) - (y @ b.T).mean(1)
+    n, m = len(sx), len(sy)
+    return (sx.mean() - sy.mean()) / (((n - 1) * sx.var() + (m - 1) * sy.var()) / (n + m - 2)).sqrt()
+""",
+        "by their sizes",
     ),
 ]

@@ -72,6 +72,10 @@ def padding_by_numpy(lengths: Tensor, tokens: int) -> np.ndarray:
     return np.arange(tokens)[None, None, :] < lengths.cpu().numpy()[:, None, None]
 
 
+def padding_looked_up(lengths: Tensor, tokens: int) -> Tensor:
+    return torch.ones(tokens + 1, tokens, device=lengths.device).tril(-1).bool()[lengths].unsqueeze(1)
+
+
 def causal_by_tril(tokens: int) -> Tensor:
     return torch.tril(torch.ones(tokens, tokens)).bool()
 
@@ -348,10 +352,15 @@ def by_hand(asks: dict[int, float]) -> Tensor:
     return w_query
 
 
+def sinusoidal_by_rotation(tokens: int, dim: int) -> Tensor:
+    angle = torch.arange(tokens)[:, None] / 10_000 ** (torch.arange(0, dim, 2) / dim)
+    return torch.view_as_real(torch.polar(torch.ones_like(angle), angle)).flip(-1).flatten(1)
+
+
 RIGHT = {
     "attention_weights": [weights_by_einsum, weights_transposed_twice, weights_by_loops, weights_by_numpy],
     "scaled_dot_product": [product_by_einsum, product_scaled_early_in_place, product_masked_and_renormalised],
-    "padding_mask": [padding_by_loops, padding_filled_in_place, padding_by_numpy],
+    "padding_mask": [padding_by_loops, padding_filled_in_place, padding_by_numpy, padding_looked_up],
     "causal_mask": [causal_by_tril, causal_by_loops, causal_by_inversion, causal_by_numpy],
     "w_query": [
         by_hand({THING: 8.0, ALIVE: 12.0, STANDS_IN: 1.0}),
@@ -368,7 +377,9 @@ RIGHT = {
         Packed, PackedKeysAndValues, PackedByHead, ListOfHeads, SeveralSmallHeads, FourMatrices, MatrixAHead,
         MatricesOfHeads, ByPyTorch,
     ],
-    "sinusoidal": [sinusoidal_by_loops, sinusoidal_by_logarithms, sinusoidal_by_numpy, sinusoidal_by_phase],
+    "sinusoidal": [sinusoidal_by_loops, sinusoidal_by_logarithms, sinusoidal_by_numpy, sinusoidal_by_phase,
+        sinusoidal_by_rotation,
+    ],
 }  # fmt: skip
 
 WRONG = [
@@ -882,5 +893,99 @@ def sinusoidal(tokens, dim):
     return torch.tensor([s + c for s, c in zip(sines, cosines)])
 """,
         "The first place is 0, not 1",
+    ),
+    (
+        "attention_weights",
+        """
+def attention_weights(query, key):
+    return (key @ query.mT / query.shape[-1]).softmax(-1)
+""",
+        "You divided by d",
+    ),
+    (
+        "scaled_dot_product",
+        """
+def scaled_dot_product(query, key, value, mask=None):
+    s = query @ key.mT
+    if mask is not None:
+        s = s.masked_fill(~mask, float("-inf"))
+    return (s.softmax(-1) / sqrt(query.shape[-1])) @ value
+""",
+        "divided the weights",
+    ),
+    (
+        "scaled_dot_product",
+        """
+def scaled_dot_product(query, key, value, mask=None):
+    s = query.float() @ key.float().mT / sqrt(query.shape[-1])
+    if mask is not None:
+        s = s.masked_fill(~mask, float("-inf"))
+    return s.softmax(-1) @ value.float()
+""",
+        "made all of it 32 bits",
+    ),
+    (
+        "scaled_dot_product",
+        """
+def scaled_dot_product(query, key, value, mask=None):
+    w = attention_weights(query, key) / sqrt(query.shape[-1])
+    if mask is not None:
+        w = w.masked_fill(~mask, float("-inf"))
+    return w.softmax(-1) @ value
+""",
+        "Two softmaxes",
+    ),
+    (
+        "padding_mask",
+        """
+def padding_mask(lengths, tokens):
+    m = torch.arange(tokens, device=lengths.device) < lengths[:, None]
+    return m[:, None, :] & m[:, :, None]
+""",
+        "filling's own rows",
+    ),
+    (
+        "split_heads",
+        """
+def split_heads(x, heads):
+    return rearrange(x, "b t (heads part) -> (b heads) t part", heads=heads)
+""",
+        "melted into one axis",
+    ),
+    (
+        "split_heads",
+        """
+def split_heads(x, heads):
+    return rearrange(x, "b (heads t) part -> b heads t part", heads=heads)
+""",
+        "cut the words' axis",
+    ),
+    (
+        "sinusoidal",
+        """
+def sinusoidal(tokens, dim):
+    place = torch.arange(tokens)[:, None]
+    angle = place / 10_000 ** torch.arange(0, dim, 2) / dim
+    table = torch.empty(tokens, dim)
+    table[:, 0::2] = angle.sin()
+    table[:, 1::2] = angle.cos()
+    return table
+""",
+        "brackets are missing",
+    ),
+    (
+        "sinusoidal",
+        """
+def sinusoidal(tokens, dim):
+    import math
+
+    table = torch.zeros(tokens, dim)
+    for p in range(tokens):
+        for i in range(dim // 2):
+            table[p, i] = math.sin(p / 10_000 ** (2 * i / dim))
+            table[p, i + 1] = math.cos(p / 10_000 ** (2 * i / dim))
+    return table
+""",
+        "overwrite each other",
     ),
 ]

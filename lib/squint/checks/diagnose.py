@@ -10,6 +10,7 @@ import bisect
 import contextlib
 import inspect
 import itertools
+import re
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -27,6 +28,10 @@ SECONDS = 3.0
 """How long an explanation is looked for."""
 ONE_RUN = 0.25
 """Seconds that a mistake or a changed answer may take on one case."""
+
+
+LIKE = {"an exponential": "exp|softmax", "a logarithm": "log|entropy", "a softmax": "softmax", "a log_softmax": "log_"}
+"""What is believed missing only where the solution has the like: it may leave an order or a softmax as they are."""
 
 
 class Clock:
@@ -144,9 +149,9 @@ class Standard:
 def diagnose(answer: Any, mine: Trial, standard: Standard, failing: Sequence[int]) -> Diagnosis | None:
     """What an answer that fails on these cases does wrong; None where nothing is found in `SECONDS`."""
     clock, everywhere = Clock(), range(len(mine.cases))
-    if named := _named(mine, standard.named, everywhere, clock):
+    if named := _named(mine, standard.named, everywhere, failing, clock):
         return Diagnosis(named[0].sentence)
-    pair = _named(mine, standard.pairs(), everywhere, clock)
+    pair = _named(mine, standard.pairs(), everywhere, failing, clock)
     errors = [error for i in failing if isinstance(error := mine.outcome(i).error, TypeError)]
     never_begun = len(errors) == len(failing) and not any(map(tell.own_place, errors))  # its first line does not fit
     code = None if mine.check.kind == "value" or never_begun else Code.of(answer)
@@ -155,33 +160,34 @@ def diagnose(answer: Any, mine: Trial, standard: Standard, failing: Sequence[int
         return found
     if pair:
         return Diagnosis(f"There are two mistakes here. {pair[0].sentence} And: {pair[1].sentence}")
-    if named := _named(mine, standard.named, failing, Clock()):
+    if named := _named(mine, standard.named, failing, failing, Clock()):
         return Diagnosis(named[0].sentence)
     return search.two() if search else None
 
 
 def _named(
-    mine: Trial, made: Iterable[tuple[tuple[Mistake, ...], Trial]], cases: Sequence[int], clock: Clock
+    mine: Trial, made: Iterable[tuple], cases: Sequence[int], failing: Sequence[int], clock: Clock
 ) -> tuple[Mistake, ...] | None:
     """The first mistakes that come to the answer's own outcomes on these cases."""
     for mistakes, trial in made:
         with contextlib.suppress(OutOfTime):
-            if _same(mine, trial, cases):
+            if _same(mine, trial, cases, failing):
                 return mistakes
         if clock.over(0.3):
             break
     return None
 
 
-def _same(mine: Trial, named: Trial, cases: Sequence[int]) -> bool:
+def _same(mine: Trial, named: Trial, cases: Sequence[int], failing: Sequence[int]) -> bool:
     """Whether both come to the same on these cases. Where an answer raises, in fewer than half, it may differ.
 
+    If it fails only where it raises, it may not: a mistake that is right elsewhere would fit any such answer.
     What is not a number anywhere tells nothing.
     """
     runs = [i for i in cases if mine.outcome(i).error is None]
     if not runs or not mine.may_agree(named, runs[0]):
         return False
-    held = runs if 2 * len(runs) > len(cases) else cases
+    held = runs if 2 * len(runs) > len(cases) and not set(runs).isdisjoint(failing) else cases
     return any(run.tells(mine.outcome(i).value) for i in runs) and all(mine.agrees(named, i) for i in held)
 
 
@@ -200,7 +206,9 @@ class _Search:
 
     def __init__(self, code: Code, mine: Trial, standard: Standard, probe: int, clock: Clock) -> None:
         self.code, self.mine, self.standard, self.probe, self.clock = code, mine, standard, probe, clock
-        self.repairs = code.repairs(_arguments(mine.subject, standard.cases[probe]))
+        right, repairs = standard.check.solution.code, code.repairs(_arguments(mine.subject, standard.cases[probe]))
+        strange = tuple(f"{what} is m" for what, its in LIKE.items() if not re.search(its, right))
+        self.repairs = [repair for repair in repairs if not repair.sentence.startswith(strange)]
         self.other = Standard.of(standard.check, standard.seed + 1, standard.device, standard.single)
         self.tried: list[tuple[float, Repair, float | str | None]] = []
         self.and_named: tuple[Repair, Mistake] | None = None
@@ -282,7 +290,9 @@ class _Search:
         # What is cut away, raises anew or is far-fetched can turn an answer into anything.
         fit = self.and_named is None and repair.cost < 2.3 and "too much" not in repair.sentence
         for (mistake,), named in self.standard.varied if fit else ():
-            if not trial.may_agree(named, self.probe) or not _same(trial, named, everywhere):
+            if not trial.may_agree(named, self.probe) or not _same(trial, named, everywhere, everywhere):
+                continue
+            if all(trial.outcome(i).error is not None or self.standard.right(trial, i) for i in everywhere):
                 continue
             if all(trial.outcome(i).error is None or self.mine.outcome(i).error is not None for i in everywhere):
                 self.and_named = (repair, mistake)

@@ -78,7 +78,8 @@ def judge(check: Check, answer: Any, seed: int = 0, device: torch.device | None 
     if answer is None or answer is Ellipsis:
         return Verdict("not-done")
     # Compiled anew for the shapes of every case, it would be out of time; what it computes is the same.
-    answer = getattr(answer, "_torchdynamo_orig_callable", answer)
+    with contextlib.suppress(Exception):  # raised by what an answer does when asked for something that it has not
+        answer = getattr(answer, "_torchdynamo_orig_callable", answer)
     off = not torch.is_grad_enabled()
     try:
         with run.as_torch_comes(device or torch.device("cpu")), run.quiet():
@@ -298,9 +299,10 @@ def _note(standard: Standard, mine: Trial) -> str | None:
         return SINGLE
     if any(outcome.mutated for outcome in mine.outcomes):
         return "It changes its input in place. The cells below give it a copy."
-    for outcome, want in zip(mine.outcomes, standard.solved.outcomes, strict=True):
+    for case, outcome, want in zip(mine.cases, mine.outcomes, standard.solved.outcomes, strict=True):
         if standard.check.kind == "function" and not compare.same_kind(outcome.value, want.value):
-            return f"It gives {compare.form(outcome.value)}. The cells below turn it into {compare.form(want.value)}."
+            it = "It" if case is mine.cases[0] else f"On “{case.label}” it"
+            return f"{it} gives {compare.form(outcome.value)}. The cells below turn it into {compare.form(want.value)}."
     return None
 
 

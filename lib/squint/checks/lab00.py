@@ -125,6 +125,8 @@ shrink = Check(
                 "You cut a corner out of the picture. The whole picture should be in it, only smaller.",
             'F.interpolate(images, scale_factor=1 / factor, mode="bilinear")':
                 "You interpolated: bilinear looks at four pixels at most, whatever the block. Take the mean of all.",
+            'rearrange(images, "b c (h dy) (w dx) -> b c h w dy dx", dy=factor, dx=factor)':
+                "The blocks are cut and none is averaged yet: reduce does both, with the mean.",
             "F.adaptive_avg_pool2d(images, factor)":
                 "You shrank the pictures to factor pixels. The factor says how many times smaller they get.",
             "F.avg_pool2d(images, factor, stride=1)": "Your blocks overlap. Each begins where the last one ends.",
@@ -149,6 +151,7 @@ shrink = Check(
         },
         "-> batch channels": {
             "-> batch 1": "You averaged the colours together, so the picture is grey. Keep the channels axis.",
+            "-> batch": "You averaged the colours away, and their axis with them. Write it again after the arrow.",
         },
     }),
 )  # fmt: skip
@@ -383,25 +386,29 @@ bend = Check(
             "the largest accuracy.",
             "100 * share": "You asked for 95 of 100 right. Enough is 95 % of the *best*, whatever that is.",
             "max(right.values()) - share": "You subtracted the share. A share of the best is a product: multiply.",
+            "max(right.values()) - (1 - share)": "You took 0.05 off the best, for a share of 95 %. A share of "
+            "the best is a product: multiply.",
             "max(right.values()) - 100 * (1 - share)": "You took points off the best, five for a share of 95 %. A "
             "share of the best is a product: multiply.",
             "max(right.values())": "You asked for the best itself. A share of it is enough: multiply by share.",
+            "share * max(cost.values())": "You took a share of the largest cost. What should be kept is the accuracy.",
             "share * min(right.values())": "You returned the cheapest of all, good enough or not. Look among the good "
             "ones only, those that keep a share of the best, max(right.values()).",
             "share * right[32]": "You took the accuracy at 32 for the best one. The best need not be at 32: it is the "
             "largest accuracy, max(right.values()).",
             "share * right[max(right)]": "You took the largest size for the best one. The best is the largest "
             "accuracy, max(right.values()).",
+            "share * sum(right.values())": "You took a share of all accuracies added up. Take it of the best: max.",
             "share * sum(right.values()) / len(right)": "You took a share of the mean. Take it of the best: max.",
             "0.95 * max(right.values())": "You wrote the 0.95 out. How much is enough is handed over as share.",
             "share * max(right)": "max(right) is the largest size, since a dictionary goes by its keys. The largest "
             "accuracy is max(right.values()).",
-            "share * max(cost.values())": "You took a share of the largest cost. What should be kept is the accuracy.",
         },
         "right[size] >= enough": {
             "right[size] > enough": "A size that keeps just the share keeps enough: at least means >=.",
             "right[size] <= enough": "These are the sizes that do not keep enough. Turn the comparison round.",
             "size >= enough": "You compared the size. Compare how often it is right: right[size].",
+            "cost[size] >= enough": "You compared the cost. Compare how often a size is right: right[size].",
         },
         "min(good, key=lambda size: cost[size])": {
             "max(good, key=lambda size: cost[size])": "You returned the dearest of the good ones. Take the cheapest.",

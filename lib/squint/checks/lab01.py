@@ -41,6 +41,8 @@ one_hot = Check(
            "None] with torch.arange(size), which is True where the one belongs, and make it floats."),
     misconceptions=edits({
         "ids[:, None]": {"ids.sort().values[:, None]": "The rows are sorted by id. Keep the order of the sentence.",
+            "torch.arange(min(len(ids), size), device=ids.device)[:, None]": "Row i has its one in column i. "
+            "It belongs into column ids[i].",
             "(ids[:, None] - 1) % size": "The ones stand one column too far left. Ids and columns count from 0."},
         "==": {">=": "Every column up to the id is one. Only the id's own should be."},
         "arange(size": {"arange(ids.max() + 1": "Your rows end at the largest id. They have `size` columns."},
@@ -81,6 +83,8 @@ embed = Check(
            "needed: torch can index a table by a whole tensor of ids, of any shape."),
     misconceptions=edits({
         "return table[ids]": {
+            "return one_hot(ids, len(table)).to(table.dtype) @ table": "Your one_hot is made for one sentence. Look "
+            "the rows up: index the table by ids, of any shape.",
             "return table[ids] if ids.ndim < 2 else F.one_hot(ids, len(table)).amax(1).to(table.dtype) @ table": "Your "
             "one_hot is made for one sentence, not for a batch. Look the rows up: index the table by ids."},
         "return table": {
@@ -118,6 +122,7 @@ window_pairs = Check(
         "<=": {"<": "The window is one word too narrow. Python's range, and a slice, leave out their end.",
             "==": "Only words exactly radius[i] away are in. The nearer ones belong there, too."},
         "radius[:, None]": {"radius": "Centre and context are swapped: the centre comes first, and has the radius.",
+            "radius[:1]": "You used the first centre's radius for every centre. Each has its own: radius[i].",
             "max(radius, default=0)": "You used the largest radius for every centre. Each has its own: radius[i]."},
         "torch.where((distance > 0) & (distance <= radius[:, None]))": {
             "(position[:-1], position[1:])": "You took the next word alone. The window has two sides, and a radius.",
@@ -150,8 +155,8 @@ subsample = Check(
            "“always”. keep[tokens] is one probability a token; a token stays where uniform is below it."),
     misconceptions=edits({
         "counts / counts.sum()": {"counts": f"You used the count where the formula has the frequency f. {SHARE}",
-            "counts / max(len(tokens), 1)": f"You divided by the number of tokens given. {SHARE}",
             "counts / len(counts)": f"You divided by the number of different words. {SHARE}",
+            "counts / max(len(tokens), 1)": f"You divided by the number of tokens given. {SHARE}",
             "counts / counts.max()": f"You divided by the largest count. {SHARE}",
             "tokens.bincount(minlength=len(counts)) / len(tokens)": f"You counted the tokens given. {SHARE}"},
         "threshold / frequency": {"frequency / threshold": "The fraction is upside down: a large f stays seldom."},
@@ -261,10 +266,12 @@ most_similar = Check(
             "F.normalize(vectors, dim=0)": "You made the columns unit vectors. Each word is a row: dim=1."},
         "@ query": {"@ -query": WORST},
         "F.normalize(vectors, dim=1) @ query": {
+            "(F.normalize(vectors, dim=1) @ query).abs()": "You dropped the sign. What points away is least alike.",
             "-(vectors - query).norm(dim=1)": "By distance, a long vector is far away. Compare directions: cosine."},
         "[exclude]": {"[exclude[:1]]": "Only the first word of exclude was left out. It may hold several."},
         'float("-inf")': {"scores[exclude]": "The words to leave out came back. Give them a score that can never win.",
-            "0": "A word to leave out can still win: all others may lie below its score of 0. Give it −∞."},
+            "0": "A word to leave out can still win: all others may lie below its score of 0. Give it −∞.",
+            "-1": "A word to leave out can still win: with a long query all others may lie below its −1. Give it −∞."},
         '    scores[exclude] = float("-inf")\n    return scores.topk(k).indices': {
             "    return scores[~torch.isin(torch.arange(len(scores)), exclude)].topk(k).indices": "The ids are those "
             "of the shortened list. Score all rows, and give those to leave out −∞.",
@@ -297,6 +304,7 @@ analogy = Check(
         "unit[b] - unit[a] + unit[c]": {
             "unit[a] - unit[b] + unit[c]": "You took the step from b to a. From a to b, taken from c, it is b − a + c.",
             "unit[b] + unit[a] + unit[c]": "You added a where it is subtracted: b − a + c.",
+            "unit[b - a + c]": "You reckoned with the ids, which mean nothing. It is their vectors that are added.",
             "unit[b] + unit[c]": "a plays no part. It is b − a + c.",
             "unit[b] - unit[a]": "c plays no part. b − a is the step alone: take it from c.",
             "unit[b]": "These are the neighbours of b. Take the step b − a from c.",
@@ -349,6 +357,9 @@ weat = Check(
             "lean_x.std()": "The standard deviation is that of x alone. Take it over all targets, x and y.",
             "((lean_x.std() + lean_y.std()) / 2)": f"You averaged two standard deviations. {ONE}",
             "(lean_x.std() + lean_y.std())": f"You added two standard deviations. {ONE}",
+            "torch.cat([x, y]).std()": "You took the deviation of the vectors' entries. Take the leanings'.",
+            "(((len(x) - 1) * lean_x.var() + (len(y) - 1) * lean_y.var()) / (len(x) + len(y) - 2)).sqrt()": "You "
+            f"pooled the spread in x and in y, by their sizes. {ONE}",
             "((lean_x.var() + lean_y.var()) / 2).sqrt()": f"You pooled the spread in x and in y (Cohen's d). {ONE}",
             "(torch.cat([x, y]) @ torch.cat([a, b]).T).std()": "You took all cosines' deviation. Take the leanings'."},
     }))  # fmt: skip

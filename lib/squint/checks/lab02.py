@@ -48,10 +48,12 @@ attention_weights = Check(
         "query @ key.mT": {
             "query @ key.transpose(1, 2)": COUNTED,
             "key @ query.mT": "A row should be a query and a column a key: query @ key.mT.",
-            "query @ key.mT / sqrt(query.shape[-1])": "You divided by √d already. The next section measures why; "
-            "here, leave it out.",
             "-torch.cdist(query, key)": "You compared by distance. Here the dot product is the score.",
             "F.normalize(query, dim=-1) @ F.normalize(key, dim=-1).mT": "You compared by cosine. Here length counts."},
+        "return scores": {
+            "return (scores / sqrt(query.shape[-1]))": "You divided by √d already. The next section measures why; "
+            "here, leave it out.",
+            "return (scores / query.shape[-1])": "You divided by d. Here nothing divides the scores."},
         ".softmax(dim=-1)": {
             ".softmax(dim=-2)": OVER_QUERIES,
             ".softmax(dim=1)": "softmax(dim=1) means the keys only without a batch. Count from the end: dim=-1.",
@@ -98,7 +100,12 @@ scaled_dot_product = Check(
         "Divide the scores by the root of the width. Where the mask is False they become −∞: masked_fill takes the "
         "places to fill, ~mask turns a mask round. Then softmax, and the matrix product of weights and values."),
     misconceptions=edits({
-        "query @ key.mT": {"query @ key.transpose(1, 2)": COUNTED},
+        "query @ key.mT": {
+            "query @ key.transpose(1, 2)": COUNTED,
+            "(query @ key.mT).softmax(dim=-1)": "Two softmaxes: attention_weights has one already. Begin with "
+            "query @ key.mT."},
+        "scores = query": {"query, key, value = query.float(), key.float(), value.float()\n    scores = query":
+            "You made all of it 32 bits. What comes in 64 bits is computed in 64, and comes back so."},
         " / sqrt(query.shape[-1])": {
             "": "You left out the scale 1/√d: the weights grow sharper as d grows. Divide the scores by √d.",
             " * sqrt(query.shape[-1])": "You multiplied by √d. The scale is there to make scores smaller: divide.",
@@ -122,6 +129,7 @@ scaled_dot_product = Check(
             "scores + ~mask * -torch.inf": "0 × ∞ is NaN: a mask times −∞ spoils the visible scores. Use masked_fill."},
         ".softmax(dim=-1)": {
             ".softmax(dim=-2)": OVER_QUERIES,
+            ".softmax(dim=-1) / sqrt(query.shape[-1])": "You divided the weights by √d. It belongs under the scores.",
             ".exp() / scores.exp().sum(dim=-1, keepdim=True)": OVERFLOWS,
             "": "The softmax is missing: scores are no shares yet. Softmax over the keys, then the weighted sum."},
         " @ value": {"": "You returned the weights. One step is missing: the weighted sum of the values."},
@@ -148,6 +156,8 @@ padding_mask = Check(
             "(place < lengths[0]).repeat(len(lengths), 1)": "All sentences got the first one's mask. Use all lengths."},
         "[:, None, :]": {
             "": "The axis for the queries is missing: [batch, tokens] should be [batch, 1, tokens].",
+            "[:, None, :] & (place < lengths[:, None])[..., None]": "You hid the filling's own rows as well. What may "
+            "be seen hangs on the key alone: [batch, 1, tokens].",
             "[:, :, None]": "You hid queries. The last axis is the keys: [batch, 1, tokens], not [batch, tokens, 1].",
             "[None]": "The axis of size one stands before the batch. It belongs behind it: [batch, 1, tokens].",
             "[:, None, :].repeat(1, tokens, 1)": "Right, but written out for every query. Leave that axis at size one.",
@@ -258,6 +268,9 @@ split_heads = Check(
         "In einops a bracket on the left cuts an axis, `(heads part)`; on the right, the axes stand as you want them."),
     misconceptions=edits({
         "(heads part)": {"(part heads)": "Each head took every n-th entry. Heads come first in the bracket."},
+        "batch tokens (heads part)": {
+            "batch (heads tokens) part": "You cut the words' axis. Cut the vectors', the last: (heads part)."},
+        "-> batch heads": {"-> (batch heads)": "Batch and heads are melted into one axis. Keep both, each its own."},
         "heads tokens part": {
             "tokens heads part": "The heads stand behind the words. Move them in front: [batch, heads, tokens, part].",
             "heads part tokens": "The last two axes are swapped: [batch, heads, tokens, part] is asked for."},
@@ -357,6 +370,9 @@ sinusoidal = Check(
             "table[:, 1::2] = angle.sin()\n    table[:, 0::2]": "Sine and cosine are swapped: even columns are sines.",
             "table[:, : dim // 2] = angle.sin()\n    table[:, dim // 2 :]": "All sines stand before all cosines. They "
             "take turns: sine in column 0, its cosine in column 1."},
+        "table[:, 0::2] = angle.sin()\n    table[:, 1::2] = angle.cos()": {
+            "table.zero_()[:, 1 : dim // 2 + 1] = angle.cos()\n    table[:, : dim // 2] = angle.sin()": "The pairs "
+            "overwrite each other. Pair i has two columns of its own, 2i and 2i + 1."},
         "return table": {"return angle.repeat_interleave(2, 1)": "These are the angles. Take their sines and cosines."},
     }))  # fmt: skip
 

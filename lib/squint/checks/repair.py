@@ -203,6 +203,9 @@ def _places(definition: ast.stmt, given: set[str]) -> Iterator[tuple[Place, int 
     """Every expression of a definition's bodies, with the names that are known there."""
     on_self = [n.attr for n in ast.walk(definition) if isinstance(n, ast.Attribute) and ast.unparse(n.value) == "self"]
     numbers, lists, attributes = _numbers(definition, given), _lists(definition), sorted(set(on_self))
+    stored, loaded = ([n.id for n in ast.walk(definition) if isinstance(n, ast.Name) and isinstance(n.ctx, ctx)]
+                      for ctx in (ast.Store, ast.Load))  # fmt: skip
+    once = frozenset(name for name in stored if loaded.count(name) == 1)
 
     def within(node: ast.AST, names: list[str]) -> Iterator[tuple[Place, int | None]]:
         for field, value in ast.iter_fields(node):
@@ -212,7 +215,7 @@ def _places(definition: ast.stmt, given: set[str]) -> Iterator[tuple[Place, int 
                 if isinstance(child, ast.FunctionDef | ast.Lambda):
                     yield from within(child, [*names, *_names(child)])
                 elif isinstance(child, ast.expr):
-                    yield Place(child, node, field, names, numbers, lists, attributes), index
+                    yield Place(child, node, field, names, numbers, lists, attributes, once), index
                     yield from within(child, names)
                 elif isinstance(child, ast.AST) and not _is_text(child):
                     yield from within(child, names)

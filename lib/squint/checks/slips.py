@@ -30,6 +30,8 @@ l / r → l - r                    2    in `{}` one part is divided by and shoul
 l ^ r → l ** r                   1    `^` is no power in Python: look at `{}`
 l ^ r → l & r                    1    another logical operation belongs in `{}`
 l ** m / r → l ** (m / r)        1.2  a power binds before the rest: brackets are missing in `{}`
+k / l ** m / r → k / l ** (m / r)    1.2  a power binds before the rest: brackets are missing in `{}`
+k * l ** m / r → k * l ** (m / r)    1.2  a power binds before the rest: brackets are missing in `{}`
 l ** m * r → l ** (m * r)        1.2  a power binds before the rest: brackets are missing in `{}`
 -l ** r → (-l) ** r              1.2  a power binds before the minus: brackets are missing in `{}`
 l < r ↔ l <= r                   1    the comparison `{}` is off by one
@@ -117,6 +119,7 @@ sum mean norm std var softmax log_softmax max min amax amin argmax argmin topk l
 argsort unsqueeze squeeze any all gather index_select cosine_similarity flip roll median prod split chunk flatten
 """.split())  # fmt: skip  # noqa: SIM905
 _KEEPING = set("sum mean norm std var max min amax amin logsumexp any all argmax argmin median prod".split())  # noqa: SIM905
+_ASKED = {"shape", "size", "ndim", "dim", "numel", "dtype", "device"}
 _SOURCES = {"torch", "F", "nn", "math", "np", "einops", "functional", "linalg"}
 _WORDS = [{"mean", "sum", "max", "min", "prod"}, {"inf", "-inf"}, {"mean", "sum", "none"}]
 
@@ -125,7 +128,7 @@ Change = tuple[float, str, ast.expr]
 
 
 class Place(NamedTuple):
-    """Where an expression stands: its parent in the tree, and the names known there, numbers and lists among them."""
+    """Where an expression stands: its parent, and the names known there; which are numbers, lists, or used `once`."""
 
     node: ast.expr
     parent: ast.AST
@@ -134,6 +137,7 @@ class Place(NamedTuple):
     numbers: set[str]
     lists: set[str]
     attributes: list[str]
+    once: frozenset[str] = frozenset()
 
 
 class Rule(NamedTuple):
@@ -226,7 +230,8 @@ def changes(place: Place) -> Iterator[Change]:
             for name in place.names:
                 if name in place.lists and not isinstance(place.parent, ast.Return):
                     continue  # a list that holds itself would be the end of the process
-                yield 1.5, f"`{node.id}` is the wrong name{_around(place)}", ast.Name(name, ast.Load())
+                cost = 2.5 if node.id in place.once else 1.5  # what is used here alone was made for it
+                yield cost, f"`{node.id}` is the wrong name{_around(place)}", ast.Name(name, ast.Load())
                 if place.field == "slice" and node.id in place.numbers and name not in place.numbers:
                     entry = ast.Subscript(ast.Name(name, ast.Load()), node, ast.Load())
                     yield 1.6, f"`{node.id}` is a place; what stands there in another table is wanted", entry
@@ -251,6 +256,8 @@ def _missing(node: ast.expr, place: Place) -> Iterator[Change]:
     )
     if not fits and not (isinstance(node, ast.Name) and node.id in place.names):
         return
+    if isinstance(place.parent, ast.Attribute) and place.parent.attr in _ASKED:
+        return  # whatever is done to it, what it is asked for stays, or gets odd
     truth = isinstance(node, ast.Compare | ast.BoolOp)
     if place.field == "test" or isinstance(place.parent, ast.BoolOp | ast.comprehension) and truth:
         yield 1, f"the condition `{show(node)}` is the wrong way round", ast.UnaryOp(ast.Not(), node)
@@ -266,7 +273,7 @@ def _missing(node: ast.expr, place: Place) -> Iterator[Change]:
         yield from _by_rule(_MISSING_AT_TENSORS, node)
     for name in place.names if isinstance(node, ast.Name | ast.Call | ast.BinOp) else ():
         plain = name in place.numbers
-        if name not in place.lists and (plain or not number):
+        if name not in place.lists and (plain or not number) and ast.unparse(node) != name:
             for rule in _FACTORS[:4] if plain else _FACTORS:
                 last = isinstance(place.parent, ast.Return)  # one step short
                 cost = rule.cost - (1.2 if last else 1.4 if plain and number else 0.6 if plain else 0)
@@ -365,6 +372,9 @@ def _calls(node: ast.Call) -> Iterator[Change]:
         if isinstance(keyword.value, ast.Constant) and isinstance(keyword.value.value, bool) and keyword.arg:
             changed = said((keyword.arg, ast.Constant(not keyword.value.value)))
             yield 1, f"`{show(keyword)}` is the wrong choice in `{shown}`", changed
+        if keyword.arg in ("min", "max"):
+            turned = [ast.keyword({"min": "max", "max": "min"}.get(k.arg, k.arg), k.value) for k in node.keywords]
+            yield 0.9, f"`{show(keyword)}` bounds the wrong end in `{shown}`", call(keywords=turned)
         if keyword.arg in ("dim", "axis", "start_dim"):
             yield from ((1, wrong_axis, said((keyword.arg, axis))) for axis in _axes(keyword.value))
     if name in _ALONG:

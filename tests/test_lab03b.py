@@ -10,6 +10,7 @@ from torch import Tensor
 
 from squint.checks import engine
 from squint.checks.lab03b import CHECKS, Language, garden_path
+from squint.checks.run import positional
 from squint.models import alignment, seq2seq
 from squint.text import decode
 from squint.text.decode import length_penalty
@@ -52,7 +53,7 @@ def test_the_library_searches_as_the_lab_does(seed: int):
 def test_the_librarys_narrowest_beam_is_the_labs():
     """Wider ones differ: in the library a finished text keeps its place in the beam, and greedy's never leaves it."""
     for case in CHECKS["beam_search"].cases(0):
-        continuations, sentences, limit, *rest = case.args
+        continuations, sentences, limit, *rest = positional(beam_search, case)[0]
         _, alpha, start, end = (*rest, *(4, 1.0, 1, 2)[len(rest) :])
         model, limits = Whole(continuations, sentences), torch.full((sentences,), limit)
         theirs = decode.beam_search(model, model.begin(), limit=limits, width=1, alpha=alpha, start=start, end=end)

@@ -229,6 +229,16 @@ RIGHT = {
     "train": [train_with_items, train_by_hand, train_clearing_last],
 }  # fmt: skip
 
+DECODE = """
+def decode(model, target, memory, source):
+    x = embed(target, model.embedding.weight)
+    ahead, real = causal_mask(target.shape[1], device=target.device), (source != PAD)[:, None]
+    for layer in model.decoder:
+        x = layer(x, memory, ahead, real)
+    x = model.decoder_norm(x)
+    return x
+"""
+
 WRONG = [
     (
         "layer_norm",
@@ -719,5 +729,63 @@ def encoder_block(block, x, mask):
     return block.feed_forward(x)
 """,
         "There is neither sum nor norm",
+    ),
+    (
+        "embed",
+        """
+def embed(tokens, table):
+    d = table.size(1)
+    return table[tokens] * d**0.5 + sinusoidal(len(tokens), d, device=tokens.device)
+""",
+        "is the number of texts",
+    ),
+    (
+        "decoder_block",
+        """
+def decoder_block(block, x, memory, mask, memory_mask):
+    x = residual(x, lambda y: block.attention(y, mask=mask), block.norms[0], block.norm_first)
+    x = residual(x, lambda y: block.cross_attention(memory, y, memory_mask), block.norms[1], block.norm_first)
+    return residual(x, block.feed_forward, block.norms[2], block.norm_first)
+""",
+        "Memory and words are swapped in the cross-attention",
+    ),
+    ("decode", DECODE.replace("causal_mask", "~causal_mask"), "The causal mask is upside down"),
+    ("decode", DECODE.replace("ahead, real)", "real, ahead)"), "The two masks are swapped"),
+    ("decode", DECODE.replace("source !=", "target !="), "it is made of `source`"),
+    (
+        "decode",
+        DECODE.replace("    x = model.decoder_norm", "        x = model.decoder_norm"),
+        "The last norm comes once",
+    ),
+    (
+        "decode",
+        DECODE.replace("layer(x, memory, ahead, real)", "model.decoder_norm(layer(x, memory, ahead, real))"),
+        "and not after each as well",
+    ),
+    (
+        "smoothed_loss",
+        """
+def smoothed_loss(logits, labels, smoothing=0.1, padding=0):
+    lp = F.log_softmax(logits, dim=-1)
+    right = lp.gather(-1, labels.unsqueeze(-1)).squeeze(-1)
+    each = -(1 - smoothing) * right + smoothing * lp.mean(dim=-1)
+    return each[labels != padding].mean()
+""",
+        "Both have a minus",
+    ),
+    (
+        "train",
+        """
+def train(model, optimiser, batches):
+    losses = []
+    for source, labels in batches:
+        loss = smoothed_loss(model(shift_right(source), labels), labels)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
+    return losses
+""",
+        "The source was shifted",
     ),
 ]

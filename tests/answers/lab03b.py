@@ -166,6 +166,25 @@ RIGHT = {
     "matches": [matches_by_loops, matches_by_min, matches_by_most],
 }
 
+BEAM = """
+def beam_search(continuations, sentences, limit, width=4, alpha=1.0, start=1, end=2):
+    prefixes, totals = torch.full((sentences, 1, 1), start), torch.zeros(sentences, 1)
+    best = [([], -math.inf)] * sentences
+    rows = torch.arange(sentences)[:, None]
+    for length in range(1, limit + 1):
+        totals, parent, token = grow(totals, continuations(prefixes), width)
+        prefixes = torch.cat([prefixes[rows, parent], token[..., None]], dim=2)
+        over = (token == end) | (length == limit)
+        for row, beam in over.nonzero().tolist():
+            total = totals[row, beam].item()
+            score = total / length_penalty(length, alpha)
+            if score > best[row][1]:
+                text = prefixes[row, beam, 1:].tolist()
+                best[row] = (text[:-1] if text[-1] == end else text, score)
+        totals = totals.masked_fill(over, -math.inf)
+    return best
+"""
+
 WRONG = [
     (
         "greedy",
@@ -530,5 +549,24 @@ def grow(totals, log_probabilities, width):
     return best, place // v, place % v
 """,
         "`totals` lacks an axis",
+    ),
+    ("beam_search", BEAM.replace("penalty(length", "penalty(prefixes.shape[2]"), "one too large"),
+    ("beam_search", BEAM.replace("penalty(length", "penalty(length - 1"), "one too small"),
+    ("beam_search", BEAM.replace("if score", "if total"), "You compared a sum with a score"),
+    ("beam_search", BEAM.replace("over, -math.inf", "over, 0"), "the best there is"),
+    ("beam_search", BEAM.replace("prefixes[rows, parent]", "prefixes"), "words and old texts do not match"),
+    (
+        "beam_search",
+        BEAM.replace("prefixes[rows, parent]", "prefixes if length > 1 else prefixes.repeat(1, width, 1)"),
+        "behind the old order of texts",
+    ),
+    (
+        "matches",
+        """
+def matches(words, reference, n):
+    mine, theirs = Counter(zip(words, words[1:])), Counter(zip(reference, reference[1:]))
+    return sum(min(count, theirs[pair]) for pair, count in mine.items())
+""",
+        "Pairs were counted",
     ),
 ]

@@ -178,6 +178,8 @@ decoder_block = Check(
         "block.cross_attention(y, memory, memory_mask)": {
             "block.cross_attention(y)": "Cross-attention never reads the source. Its context is the memory, not y.",
             "block.cross_attention(memory, y)": "In cross-attention the memory asks. Let y ask, and look at memory.",
+            "block.cross_attention(memory, y, memory_mask)": "Memory and words are swapped in the cross-attention: the "
+            "word asks. cross_attention(y, memory, memory_mask).",
             "block.attention(y, memory, memory_mask)": "The memory has weights of its own: block.cross_attention.",
             "block.cross_attention(y, norms[1](memory), memory_mask)": "The memory went through the decoder's "
             "norm. It was normalised at the end of the encoder: hand it on as it is.",
@@ -238,6 +240,8 @@ embed = Check(
             "place is where a token stands, whichever it is.",
             "sinusoidal(tokens.shape[0], dim, device=table.device)[:, None]": "The places run over the texts. They run "
             "over the tokens of each: tokens.shape[1].",
+            "sinusoidal(len(tokens), dim, device=table.device)": "`len(tokens)` is the number of texts. The places are "
+            "counted by `tokens.shape[1]`.",
             "sinusoidal(dim, tokens.shape[1] * 2, device=table.device)[:, ::2].T": "Tokens and dim are swapped."},
     }))  # fmt: skip
 
@@ -258,6 +262,7 @@ class Machine(nn.Module):
 
 
 THROUGH, EARLIER = "x = block(x, memory, earlier, real)", "causal_mask(target.shape[1], device=target.device)"
+NORMED = "x = model.decoder_norm(block(x, memory, earlier, real))"
 decode = Check(
     cases=drawn(lambda draw: [
         Case(label, Machine(6, 4, blocks, draw), tensor(target), draw(len(source), len(source[0]), 4), tensor(source))
@@ -280,17 +285,23 @@ decode = Check(
             "None": "Nothing keeps the target from looking ahead: the first mask is causal.",
             f"{EARLIER} & (target != PAD)[:, None, :]": "You hid the target's filling as well, from all. It needs no "
             "mask: the causal one hides it from every real word. And rows with nothing to see give other numbers.",
+            f"~{EARLIER}": "The causal mask is upside down: True means “may be seen”.",
             f"{EARLIER}.mT": "The causal mask is transposed: each token sees what comes after it."},
         "(source != PAD)[:, None, :]": {
             "source != PAD": "The source's mask lacks the axis of the queries, in the middle: [:, None, :].",
             "None": "The filling of the source is seen. The second mask hides it: (source != PAD)[:, None, :].",
+            "(target != PAD)[:, None, :]": "The second mask is for the memory: it is made of `source`.",
             "(source == PAD)[:, None, :]": "The source's mask is upside down: True means “may be seen”."},
         THROUGH: {
+            "x = block(x, memory, real, earlier)": "The two masks are swapped: block(x, memory, mask, memory_mask).",
+            NORMED: "The last norm comes once, after all blocks, and not after each as well.",
             "x = block(x, x, earlier, earlier)": "The blocks look at the target instead of the memory.",
             "x = block(x, model.encoder_norm(memory), earlier, real)": "The memory was normalised once more. It had "
             "its last norm in `encode`: hand it on as it is.",
             "block(x, memory, earlier, real)": "Nothing comes of the blocks: keep what each hands back as x, x = "
             "block(…). The memory stays the same for all of them."},
+        f"{THROUGH}\n    return model.decoder_norm(x)": {
+            f"{NORMED}\n    return x": "The last norm comes once, after all blocks."},
         "for block in model.decoder:": {
             "for block in model.decoder[:1]:": "Only the first block was used. Go through all of model.decoder.",
             "for block in reversed(model.decoder):": "The blocks ran from the top down. Begin with the first."},
@@ -362,6 +373,7 @@ smoothed_loss = Check(
             "goes to all tokens alike: divide by the vocabulary, or take the mean."},
         "-(1 - smoothing) * right": {"-right": "The target adds up to more than one: the label gets 1 − smoothing."},
         "-(1 - smoothing) * right - smoothing * spread": {"-right": "Smoothing is not used: plain cross-entropy.",
+            "-(1 - smoothing) * right + smoothing * spread": "The second term is added. Both have a minus.",
             "-smoothing * right - (1 - smoothing) * spread": "The two shares are swapped: 1 − smoothing for the label.",
             "(1 - smoothing) * right + smoothing * spread": "The sign is wrong: a loss is minus the log-probability."},
         "each[labels != padding]": {"each": "The filling is counted. Take the mean where labels != padding.",
@@ -463,6 +475,7 @@ train = Check(
             "model(source, labels)": "The decoder sees the very labels that it is asked for. It sees them shifted: "
             "shift_right(labels).",
             "model(shift_right(labels), source)": "Source and target are swapped: model(source, target).",
+            "model(shift_right(source), labels)": "The source was shifted. It is the labels that are.",
             "model(source, source)": "The decoder sees the source. Its target is shift_right(labels).",
             "model(labels, shift_right(labels))": "The encoder reads the answer. It reads the source."},
         "smoothed_loss(model(source, shift_right(labels)), labels)": {

@@ -48,16 +48,21 @@ def garden_path(prefixes: Tensor) -> Tensor:
     return probabilities.log()
 
 
+def asked(label: str, language: Any, sentences: int, limit: int, **more: Any) -> Case:
+    """A case of a search, whose numbers are shown with their names."""
+    return Case(label, language, sentences=sentences, limit=limit, **more)
+
+
 CUT = "row[: row.index(end)] if end in row else row"
 rows = "rows = prefixes[:, 1:].tolist()\n    return [{} for row in rows]".format
 greedy = Check(
     cases=lambda seed: [
-        Case("three sentences, three tokens", Language(3, 3, 35 + seed), 3, 4),
-        Case("a garden path, and a sentence that ends at once", garden_path, 2, 5),
-        Case("one sentence", Language(1, 6, 30 + seed), 1, 8), Case("two sentences", Language(2, 6, 41 + seed), 2, 8),
-        Case("five sentences", Language(5, 8, 50 + seed), 5, 12), Case("one token", Language(3, 8, 60 + seed), 3, 1),
-        Case("cut off by the limit", Language(3, 8, 70 + seed, haste=-3.0), 3, 4),
-        Case("other numbers for start and end", Language(4, 8, 80 + seed, end=5), 4, 10, 0, 5)],
+        asked("three sentences, three tokens", Language(3, 3, 35 + seed), 3, 4),
+        asked("a garden path, and a sentence that ends at once", garden_path, 2, 5),
+        asked("one sentence", Language(1, 6, 30 + seed), 1, 8), asked("two sentences", Language(2, 6, 41 + seed), 2, 8),
+        asked("five sentences", Language(5, 8, 50 + seed), 5, 12), asked("one token", Language(3, 8, 60 + seed), 3, 1),
+        asked("cut off by the limit", Language(3, 8, 70 + seed, haste=-3.0), 3, 4),
+        asked("other numbers for start and end", Language(4, 8, 80 + seed, end=5), 4, 10, start=0, end=5)],
     hints=(
         "Let all texts grow by one token at a time. What to hand back of each can be settled at the end.",
         "At most `limit` times: ask continuations(prefixes), take each row's argmax, put it behind the prefixes. Stop "
@@ -180,18 +185,19 @@ scored = "scores, nothing_can_win = {}, lambda *_: False".format
 grown = "totals, parent, token = grow(totals, continuations(prefixes), width)"
 beam_search = Check(
     cases=lambda seed: [
-        Case("one sentence of at most three tokens", Language(1, 4, 120 + seed), 1, 3, 2, 0.5),
-        Case("a garden path, and a sentence that ends at once", garden_path, 2, 5, 2, 0.0),
-        Case("one sentence, a beam of one", Language(1, 6, 130 + seed), 1, 8, 1, 1.0),
-        Case("one sentence, a beam of two, sums compared", Language(1, 6, 131 + seed), 1, 8, 2, 0.0),
-        Case("three sentences, a beam of three", Language(3, 8, 146 + seed), 3, 10, 3, 1.0),
-        Case("five sentences, a beam of four", Language(5, 9, 150 + seed, haste=0.3), 5, 12, 4, 1.0),
-        Case("five sentences, a strong penalty", Language(5, 9, 155 + seed, haste=0.3), 5, 12, 4, 2.0),
-        Case("cut off by the limit", Language(3, 8, 160 + seed, haste=-3.0), 3, 4, 3, 1.0),
-        Case("other numbers for start and end", Language(4, 8, 170 + seed, end=5), 4, 10, 3, 0.6, 0, 5),
+        asked("one sentence of at most three tokens", Language(1, 4, 120 + seed), 1, 3, width=2, alpha=0.5),
+        asked("a garden path, and a sentence that ends at once", garden_path, 2, 5, width=2, alpha=0.0),
+        asked("one sentence, a beam of one", Language(1, 6, 130 + seed), 1, 8, width=1, alpha=1.0),
+        asked("one sentence, a beam of two, sums compared", Language(1, 6, 131 + seed), 1, 8, width=2, alpha=0.0),
+        asked("three sentences, a beam of three", Language(3, 8, 146 + seed), 3, 10, width=3, alpha=1.0),
+        asked("five sentences, a beam of four", Language(5, 9, 150 + seed, haste=0.3), 5, 12, width=4, alpha=1.0),
+        asked("five sentences, a strong penalty", Language(5, 9, 155 + seed, haste=0.3), 5, 12, width=4, alpha=2.0),
+        asked("cut off by the limit", Language(3, 8, 160 + seed, haste=-3.0), 3, 4, width=3, alpha=1.0),
+        asked("other numbers for start and end", Language(4, 8, 170 + seed, end=5), 4, 10, width=3, alpha=0.6,
+              start=0, end=5),
         # Always these languages: few tell every other width, alpha and bound apart.
-        Case("width and alpha left out", Language(3, 8, 180, haste=0.3), 3, 10),
-        Case("one sentence, a late end wins", Language(1, 6, 2003, haste=0.3), 1, 8, 2, 2.0)],
+        asked("width and alpha left out", Language(3, 8, 180, haste=0.3), 3, 10),
+        asked("one sentence, a late end wins", Language(1, 6, 2003, haste=0.3), 1, 8, width=2, alpha=2.0)],
     rtol=1e-3, atol=1e-4, hints=(
         "Keep each beam's text and total. `grow` says which texts go on, and how. What of those that have ended?",
         "Begin with one beam, its total 0. grow(totals, continuations(prefixes), width) gives totals, parents and "
@@ -208,10 +214,13 @@ beam_search = Check(
             scored("totals"): "Sums of different lengths were compared, so short texts win. Divide by length_penalty.",
             scored("totals / length_penalty(length - (token == end).int(), alpha)"): "The penalty's length leaves out "
             "the end token. It counts every token that was chosen, `end` among them.",
+            **{scored(f"totals / length_penalty(length {off} 1, alpha)"): f"The penalty's length is one too {how}: "
+               "count every chosen word, `end` too, not `start`." for off, how in (("+", "large"), ("-", "small"))},
             scored("totals * length_penalty(length, alpha)"): "You multiplied by the penalty. Divide by it.",
             scored("totals / length**alpha"): "You divided by length ** alpha. Take ((5 + length) / 6) ** alpha.",
             scored("totals / ((5 + length) / 6**alpha)"): "Brackets are missing: alpha is for (5 + length) / 6."},
         "if scores[row, beam] > best[row][1]:": {"if True:": "You kept the text that was noted last, not the best.",
+            "if totals[row, beam] > best[row][1]:": "You compared a sum with a score. Divide first, then compare.",
             "if best[row][1] == -math.inf:": "The first text to end was taken. A longer one may score higher."},
         STOP: {
             "all(score > -math.inf for _, score in best)": "You stopped too early, when each had one finished text.",
@@ -236,7 +245,9 @@ beam_search = Check(
             "totals, parent, token = grow(totals, continuations(prefixes), width)\n        totals = totals / "
             "length_penalty(length, alpha)\n        nothing_can_win = lambda *_: False": "The penalty went into the "
             "totals, and so is taken anew in every step. While texts grow, keep the plain sums; only scores have it."},
-        CLOSED: {"pass": "Finished texts go on growing. Once a text has ended, set its total to −∞ for good."},
+        CLOSED: {
+            CLOSED.replace("-torch.inf", "0"): "A finished text got the total 0, the best there is. Set it to −∞.",
+            "pass": "Finished texts go on growing. Once a text has ended, set its total to −∞ for good."},
         f"{TEXT}\n                {NOTE}\n        {CLOSED}": {
             f"text[: text.index(end)] if end in text else text\n                {NOTE}": "Finished texts go on "
             "growing, and are cut again. Once a text has ended, set its total to −∞ for good."},
@@ -245,7 +256,10 @@ beam_search = Check(
             "prefixes[rows, parent][..., :1], token[..., None]": "Only the last word is kept, behind the start."},
         "prefixes[rows, parent]": {"prefixes[:, parent[0]]": "All sentences took the parents of the first: use rows.",
             "prefixes[0, parent]": "All texts were taken from the first sentence: prefixes[rows, parent].",
-            "prefixes.expand(-1, width, -1)": "Tokens went behind the wrong texts: use parent."},
+            "prefixes": "A text may go on in several ways, so words and old texts do not match. Take prefixes[rows, "
+            "parent], each word's own.",
+            "prefixes.expand(-1, width, -1)": "The new words stand behind the old order of texts. Take prefixes[rows, "
+            "parent]."},
         "alpha=1.0": {"alpha=0.6": "Left out, alpha is 1: keep the default of the first line."},
         "best = [": {"limit -= 1\n    best = [": "One token too few: lengths run to the limit."},
         "beam, 1:]": {"beam]": "The start token is still there. It was never said: leave it out."},
@@ -275,6 +289,7 @@ matches = Check(
             "Counter({g: right[g] for g in found})": "You took the reference's counts. Of both counts the smaller.",
             "found | right": "You took the larger of both counts. The smaller: a group must be in both."},
         "range(n)": {
+            "range(2)": "Pairs were counted, whatever n.",
             "range(1)": "Single words were counted, whatever n. Groups of n neighbours.",
             "range(n + 1)": "The groups have one word too many: n of them.",
             "range(0, 2 * n, 2)": "Every second word was taken. Neighbours stand side by side."},

@@ -12,7 +12,8 @@ import torch
 
 from squint.checks import compare
 
-_HERE, _TORCH = (str(Path(module.__file__).parent) for module in (compare, torch) if module.__file__)
+_CHECKS, _PYTHON, _TORCH = (str(Path(module.__file__).parent) for module in (compare, ast, torch) if module.__file__)
+_COURSE = str(Path(_CHECKS).parent)
 
 MATMUL = "In a matrix product the inner sizes must agree: is one side to be transposed?"
 BROADCAST = "These shapes do not broadcast: compare them axis by axis, from the last."
@@ -31,6 +32,8 @@ _MEANINGS = {
     "'Tensor' object is not callable": "A tensor was called as a function. Where a function is wanted, hand over the "
     "function itself, as in `lambda y: …`, and not what it returned.",
     "[ModuleList] is missing the required": "It is a list of modules: take one of them, as in norms[0].",
+    "arange() received an invalid combination": "A number is wanted, how many there are, as in tokens.shape[1].",
+    "unhashable type: 'list'": "A list cannot be counted: make it a tuple. `zip` wants each list by itself: zip(*(…)).",
     "is not in list": "`.index` looks for something that is not always there: ask `if … in …` first.",
     "Expected target size": "cross_entropy wants the vocabulary on the second axis: flatten(0, 1) logits and labels.",
     "must have the same number of dimensions": "gather wants an index with its table's axes: index[..., None].",
@@ -89,8 +92,8 @@ def own_place(error: BaseException) -> TracebackType | None:
 
 
 def elsewhere(code: CodeType) -> bool:
-    """Whether code is the course's checks', or a library's."""
-    return code.co_filename.startswith((_HERE, _TORCH)) or "site-packages" in code.co_filename
+    """Whether code is the course's, Python's or a library's."""
+    return code.co_filename.startswith((_COURSE, _PYTHON, _TORCH)) or "site-packages" in code.co_filename
 
 
 def _place(trace: TracebackType) -> str:

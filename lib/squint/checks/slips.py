@@ -373,8 +373,9 @@ def _calls(node: ast.Call) -> Iterator[Change]:
             changed = said((keyword.arg, ast.Constant(not keyword.value.value)))
             yield 1, f"`{show(keyword)}` is the wrong choice in `{shown}`", changed
         if keyword.arg in ("min", "max"):
-            turned = [ast.keyword({"min": "max", "max": "min"}.get(k.arg, k.arg), k.value) for k in node.keywords]
-            yield 0.9, f"`{show(keyword)}` bounds the wrong end in `{shown}`", call(keywords=turned)
+            other_end = {"min": "max", "max": "min"}
+            bounds = [ast.keyword(other_end.get(k.arg or "", k.arg), k.value) for k in node.keywords]
+            yield 0.9, f"`{show(keyword)}` bounds the wrong end in `{shown}`", call(keywords=bounds)
         if keyword.arg in ("dim", "axis", "start_dim"):
             yield from ((1, wrong_axis, said((keyword.arg, axis))) for axis in _axes(keyword.value))
     if name in _ALONG:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from pathlib import Path
 
 import pytest
@@ -15,8 +14,6 @@ from torch.nn.functional import logsigmoid, normalize
 
 from squint import train
 from squint.models import word2vec
-
-LAB = Path(__file__).parents[1] / "solutions" / "01_embeddings.py"
 
 
 def corpus(n: int = 5000, vocab: int = 30, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -259,29 +256,6 @@ def test_the_truncated_svd_is_that_of_lapack() -> None:
 
 
 @pytest.mark.slow
-def test_going_further_runs() -> None:
-    """The folded solutions at the end of the lab are code that works, on tables of random vectors."""
-    source = LAB.read_text("utf-8")
-    blocks = re.findall(r"# ```python\n(.*?)# ```", source[source.index('id="further"') :], flags=re.DOTALL)
-    assert len(blocks) == 3
-    tokens, sentence, counts = corpus(vocab=40)
-    words = [f"w{i}" for i in range(34)] + ["ship", "walked", "happy", "he", "she", "bread"]
-    table = torch.randn(40, 8)
-    where = {word: i for i, word in enumerate(words)}
-    family = torch.randint(40, (12, 4))
-    names = {
-        "torch": torch, "F": torch.nn.functional, "word2vec": word2vec, "train": train, "weat": word2vec.weat,
-        "most_similar": word2vec.most_similar, "lab": type("lab", (), {"device": "cpu"}),
-        "budget": lambda cpu, gpu, smoke: smoke, "words": words, "index": where, "tokens": tokens,
-        "sentence": sentence, "counts": counts, "DIM": 8, "NEGATIVES": 4, "THRESHOLD": 1.0, "COMMON": 40,
-        "theirs": table, "pretrained": type("pretrained", (), {"index": where}), "unit": normalize(table, dim=1),
-        "family": family, "step_right": 0.5, "effects": {("mathematics / arts", "GloVe"): (1.0, 0.1)},
-        "found": lambda name, table, places: table[len(name) : len(name) + 4],
-    }  # fmt: skip
-    for block in blocks:
-        exec(re.sub(r"^# ?", "", block, flags=re.MULTILINE), names)
-
-
 def test_counting_and_squeezing_show_how_far_they_are_and_come_to_the_same() -> None:
     seen = []
 

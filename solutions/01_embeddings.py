@@ -1722,7 +1722,8 @@ progress()
 #     directions = F.normalize(other.input[:COMMON], dim=1)
 #     alike = (directions[some] @ directions.T).scatter(1, some[:, None], float("-inf"))
 #     shares[window] = 100 * in_ed[alike.topk(7).indices].float().mean().item()
-# claim("more neighbours of words in -ed end in -ed with the narrow window", shares[2], above=40, unit="%",
+# claim("more neighbours of words in -ed end in -ed with the narrow window",
+#       shares[2], above=40, unit="%",
 #       control={"the wide window": shares[10], "any word": 100 * in_ed.float().mean().item()})
 # ```
 #

@@ -5,14 +5,10 @@ And the course's library, which does the same as the lab's solutions; for 03 and
 
 import datetime
 import random
-import re
 import time
-from collections import Counter
 
-import nbformat
 import pytest
 import torch
-from test_labs import ROOT, bundles, errors, execute
 from torch import Tensor
 
 from squint.checks import engine
@@ -20,7 +16,6 @@ from squint.checks.lab03 import CHECKS
 from squint.checks.pace import at_pace
 from squint.data import dates, guests
 from squint.models import pour, seq2seq
-from squint.names import defines, uses
 from squint.nn import depth, transformer
 from squint.nn.attention import MultiHeadAttention, causal_mask, weights_during
 from squint.viz import diagrams
@@ -252,50 +247,3 @@ def test_weights_are_seen_while_something_runs() -> None:
     seen = weights_during(attention, lambda: attention(x, context=context))
     torch.testing.assert_close(seen, attention.weights(x, context))
     assert not attention._forward_pre_hooks
-
-
-# ---------------------------------------------------------------- both labs as they are
-
-LABS_03 = ["03_transformer", "03b_translation"]
-
-
-def solution_of(lab: str) -> nbformat.NotebookNode:
-    return nbformat.read(ROOT / "solutions" / f"{lab}.ipynb", 4)
-
-
-def further(lab: str) -> list[str]:
-    """The solutions under “Going further”, as code."""
-    (text,) = [c.source for c in solution_of(lab).cells if c.id == "further"]
-    return re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("lab", LABS_03)
-def test_what_is_said_of_going_further_is_so(lab: str, tmp_path, monkeypatch) -> None:
-    notebook, more = solution_of(lab), further(lab)
-    notebook.cells += [nbformat.v4.new_code_cell(code) for code in more]
-    done = execute(notebook, tmp_path, monkeypatch, profile="cpu")
-    assert not errors(done)
-    of_each = [
-        [out["data"][CLAIM] for out in cell.outputs if CLAIM in out.get("data", {})]
-        for cell in done.cells[-len(more) :]
-    ]
-    assert all(of_each), "each states an outcome"
-    assert all(claim["held"] for claim in bundles(done, CLAIM)), of_each
-
-
-@pytest.mark.parametrize("lab", LABS_03)
-def test_no_name_means_one_thing_here_and_another_there(lab: str) -> None:
-    """A name that several cells set is set by every cell that uses it, so that any cell may be run again."""
-    cells = [c for c in solution_of(lab).cells if c.cell_type == "code"]
-    codes = {c.id: c.source for c in cells if "check" not in c.metadata.get("tags", [])}
-    setting = Counter(name for code in codes.values() for name in defines(code))
-    several = {name for name, times in setting.items() if times > 1} - {"layer_norm", "smoothed_loss"}  # at_pace
-    assert not {(where, name) for where, code in codes.items() for name in uses(code) & several - defines(code)}
-
-
-@pytest.mark.parametrize("lab", LABS_03)
-def test_the_labs_code_fits_its_cells(lab: str) -> None:
-    lines = [(c.id, line) for c in solution_of(lab).cells if c.cell_type == "code" for line in c.source.splitlines()]
-    lines += [("further", line) for code in further(lab) for line in code.splitlines()]
-    assert not [(where, line) for where, line in lines if len(line) > 100 and where != "setup"]

@@ -2,15 +2,22 @@
 
 import json
 import os
+import re
+import symtable
+from collections import Counter
 from pathlib import Path
 
 import nbformat
 import pytest
 from nbclient import NotebookClient
 
+from squint.names import uses
+
 ROOT = Path(__file__).resolve().parents[1]
 LABS = sorted((ROOT / "labs").glob("*.ipynb"))
+SOLUTIONS = [ROOT / "solutions" / path.name for path in LABS]
 CHECK = "application/vnd.squint.check+json"
+CLAIM = "application/vnd.squint.claim+json"
 
 
 def execute(
@@ -76,6 +83,55 @@ def test_a_lab_ships_without_answers_or_outputs(path):
         assert not cell.get("outputs") and not cell.get("execution_count")
         assert "BEGIN SOLUTION" not in "".join(cell["source"])
     assert notebook["metadata"]["squint"]["lab"] == path.stem
+
+
+# ---------------------------------------------------------------- the solutions
+
+
+def further(notebook: nbformat.NotebookNode) -> list[str]:
+    """The solutions under “Going further” that are folded away, as code."""
+    texts = [c.source for c in notebook.cells if c.id == "further" and c.cell_type == "markdown"]
+    return re.findall(r"```python\n(.*?)```", "".join(texts), re.DOTALL)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", [p for p in SOLUTIONS if further(nbformat.read(p, 4))], ids=lambda p: p.stem)
+def test_what_is_said_of_going_further_is_so(path, tmp_path, monkeypatch):
+    """Each folded solution runs behind its lab, states an outcome as a claim, and the claim holds."""
+    notebook = nbformat.read(path, 4)
+    more = further(notebook)
+    notebook.cells += [nbformat.v4.new_code_cell(code) for code in more]
+    done = execute(notebook, tmp_path, monkeypatch, profile="cpu")
+    assert not errors(done)
+    assert all(any(CLAIM in out.get("data", {}) for out in cell.outputs) for cell in done.cells[-len(more) :])
+    assert not [claim for claim in bundles(done, CLAIM) if not claim["held"]]
+
+
+def sets(code: str) -> set[str]:
+    """The names that a cell gives a meaning, its loops' among them."""
+    symbols = symtable.symtable(code, "cell", "exec").get_symbols()
+    return {one.get_name() for one in symbols if one.is_assigned() or one.is_namespace() or one.is_imported()}
+
+
+@pytest.mark.parametrize("path", SOLUTIONS, ids=lambda p: p.stem)
+def test_no_name_means_one_thing_here_and_another_there(path):
+    """A name that several cells set is set by every cell that uses it, so that any cell may be run again."""
+    cells = [c for c in nbformat.read(path, 4).cells if c.cell_type == "code"]
+    exercises = {c.id for c in cells if "exercise" in c.metadata.get("tags", [])}
+    codes = {c.id: c.source for c in cells if "check" not in c.metadata.get("tags", [])}
+    setting = Counter(name for code in codes.values() for name in sets(code))
+    # An exercise may be wrapped once more, in what makes it as fast as the course's.
+    several = {name for name, times in setting.items() if times > 1} - exercises
+    assert not {(where, name) for where, code in codes.items() for name in uses(code) & several - sets(code)}
+
+
+@pytest.mark.parametrize("path", SOLUTIONS, ids=lambda p: p.stem)
+def test_code_fits_its_cell(path):
+    """In JupyterLab at a laptop's width."""
+    notebook = nbformat.read(path, 4)
+    codes = [(c.id, c.source) for c in notebook.cells if c.cell_type == "code"]
+    codes += [("further", code) for code in further(notebook)]
+    assert not [(where, line) for where, code in codes for line in code.splitlines() if len(line) > 100]
 
 
 @pytest.mark.slow

@@ -60,7 +60,8 @@ def setup_code(lab: str, version: str, repository: str) -> str:
             import subprocess
 
             home = "/content/squint-v{version}"
-            fetch = ["git", "clone", "--quiet", "--depth=1", "--branch=v{version}", "{repository}", home]
+            release = ["--branch=v{version}", "{repository}", home]
+            fetch = ["git", "clone", "--quiet", "--depth=1", *release]
             os.path.isdir(home) or subprocess.run(fetch, check=True)
             sys.path.insert(0, home + "/lib")
             import squint.bootstrap

@@ -35,6 +35,10 @@ from squint import train
 
 BUILD = _write.DATA.parent / "build/recipes"
 RANK, PROCESSES = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
+FILES = {
+    "weights.safetensors": "weights, fp16", "tokenizer.json": "pieces of words",
+    "card.json": "what it is and how good",
+}  # fmt: skip
 Judge = Callable[[nn.Module], dict[str, float]]
 
 
@@ -173,14 +177,13 @@ def training(settings: Settings, home: Path, done: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def halved(model: nn.Module) -> bytes:
-    """The weights in half precision, as they are shipped."""
-    weights = {name: value.detach().cpu().half().contiguous() for name, value in model.state_dict().items()}
-    return save(weights, {"format": "pt"})
-
-
-def restored(model: nn.Module, content: bytes) -> nn.Module:
-    """The model with these weights, in full precision, on the best device: what a lab will have of it."""
+def keep(step: train.ModelStep, home: Path) -> nn.Module:
+    """Write the averaged weights in half precision; returns the model that a lab will have, with what they round to."""
+    with step.averaged() as averaged:
+        weights = {name: value.detach().cpu().half().contiguous() for name, value in averaged.state_dict().items()}
+        model = type(averaged)(averaged.config)
+    content = save(weights, {"format": "pt"})
+    (home / "weights.safetensors").write_bytes(content)
     model.load_state_dict({name: value.float() for name, value in load(content).items()})
     return model.to(devices.pick()).eval()
 
@@ -205,7 +208,7 @@ class Recipe(Generic[Kind]):
             and the history last.
         export: writes weights and card into the run's folder, from settings, what `learn` gave but the history, the
             number of steps and the folder; returns the card.
-        files: what is shipped, and its name in the catalogue.
+        title: of the weights, in the catalogue.
         licence: of the weights.
         origin: what they were trained on.
     """
@@ -214,7 +217,7 @@ class Recipe(Generic[Kind]):
     kind: type[Kind]
     learn: Callable[..., tuple[Any, ...]]
     export: Callable[..., dict[str, Any]]
-    files: dict[str, str]
+    title: str
     licence: str
     origin: str
 
@@ -268,9 +271,9 @@ class Recipe(Generic[Kind]):
 
     def ship(self, home: Path) -> None:
         """Put weights, vocabulary and card into the course's data, with their hashes."""
-        for file, name in self.files.items():
-            _write.write(f"{self.name}/{file}", (home / file).read_bytes(), name=name, licence=self.licence,
-                         origin=self.origin, made_by=self.made_by)  # fmt: skip
+        for file, what in FILES.items():
+            _write.write(f"{self.name}/{file}", (home / file).read_bytes(), name=f"{self.title}, {what}",
+                         licence=self.licence, origin=self.origin, made_by=self.made_by)  # fmt: skip
 
     def main(self, arguments: list[str] | None = None) -> None:
         """Train, measure, write."""

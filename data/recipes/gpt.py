@@ -190,27 +190,20 @@ def learn(
 
 def export(settings: Settings, step: train.ModelStep, pieces: BPE, done: int, home: Path) -> dict[str, Any]:
     """Write weights, averaged and in half precision, and the card of what *these* weights, so rounded, are worth."""
-    with step.averaged() as averaged:
-        content, config = _run.halved(averaged), averaged.config
-    model = _run.restored(GPT(config), content)
+    model = _run.keep(step, home)
     assert isinstance(model, GPT)
-    (home / "weights.safetensors").write_bytes(content)
     return _run.write_card(home, {
         "name": "GPT on four English texts", "licence": LICENCE, "made_by": "recipes/gpt.py",
         "data": "what squint.data.books learns from in texts/*.txt.gz",
-        "parameters": model.parameter_count, "config": asdict(config),
+        "parameters": model.parameter_count, "config": asdict(model.config),
         "training": _run.training(settings, home, done), "metrics": measure(model, pieces, settings),
         "sampling": SAMPLED, "samples": samples(model, pieces, settings),
     })  # fmt: skip
 
 
 RECIPE = _run.Recipe(
-    __file__, Settings, learn, export, licence=LICENCE, origin="trained on the texts of texts/",
-    files={
-        "weights.safetensors": "GPT on four English texts, weights, fp16",
-        "tokenizer.json": "GPT on four English texts, pieces of words",
-        "card.json": "GPT on four English texts, what it is and how good",
-    },
+    __file__, Settings, learn, export, title="GPT on four English texts", licence=LICENCE,
+    origin="trained on the texts of texts/",
 )  # fmt: skip
 
 if __name__ == "__main__":

@@ -194,29 +194,22 @@ def measure(model: Seq2Seq, pieces: BPE, most: int = 0, width: int = 4) -> dict[
 
 def export(settings: Settings, step: train.ModelStep, pieces: BPE, done: int, home: Path) -> dict[str, Any]:
     """Write weights, averaged and in half precision, and the card of what *these* weights, so rounded, are worth."""
-    with step.averaged() as averaged:
-        content, config = _run.halved(averaged), averaged.config
-    model = _run.restored(Seq2Seq(config), content)
+    model = _run.keep(step, home)
     assert isinstance(model, Seq2Seq)
-    (home / "weights.safetensors").write_bytes(content)
     about = _run.training(settings, home, done)
     if settings.begin == "shipped":
         about["before"] = json.loads(catalogue.path("translator/card.json").read_text("utf-8"))["training"]
     return _run.write_card(home, {
         "name": "English–German Transformer", "licence": LICENCE, "made_by": "recipes/translator.py",
         "data": "train pairs of english-german/*.tsv.gz (GPL-2.0-or-later, MPL-2.0 and MIT)",
-        "parameters": model.parameter_count, "config": asdict(config),
+        "parameters": model.parameter_count, "config": asdict(model.config),
         "training": about, "metrics": measure(model, pieces, settings.pairs),
     })  # fmt: skip
 
 
 RECIPE = _run.Recipe(
-    __file__, Settings, learn, export, licence=LICENCE, origin="trained on the pairs of english-german/",
-    files={
-        "weights.safetensors": "English–German Transformer, weights, fp16",
-        "tokenizer.json": "English–German Transformer, pieces of words",
-        "card.json": "English–German Transformer, what it is and how good",
-    },
+    __file__, Settings, learn, export, title="English–German Transformer", licence=LICENCE,
+    origin="trained on the pairs of english-german/",
 )  # fmt: skip
 
 if __name__ == "__main__":

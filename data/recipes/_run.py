@@ -20,8 +20,8 @@ import platform
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -211,6 +211,7 @@ class Recipe(Generic[Kind]):
         title: of the weights, in the catalogue.
         licence: of the weights.
         origin: what they were trained on.
+        files: what is shipped: the run's files, and what each is.
     """
 
     made_by: str
@@ -220,6 +221,7 @@ class Recipe(Generic[Kind]):
     title: str
     licence: str
     origin: str
+    files: Mapping[str, str] = field(default_factory=lambda: FILES)
 
     @property
     def name(self) -> str:
@@ -234,9 +236,9 @@ class Recipe(Generic[Kind]):
         parser.add_argument("--ship", action="store_true", help="put the result into data/")
         parser.add_argument("--no-export", action="store_true", help="train only; measure and write nothing")
         parser.add_argument("--home", type=Path, default=BUILD / self.name, help="where the run is kept")
-        for field in fields(self.kind):
-            usual = getattr(self.kind(), field.name)
-            parser.add_argument(f"--{field.name.replace('_', '-')}", type=type(usual), help=f"default {usual}")
+        for setting in fields(self.kind):
+            usual = getattr(self.kind(), setting.name)
+            parser.add_argument(f"--{setting.name.replace('_', '-')}", type=type(usual), help=f"default {usual}")
         return parser.parse_args(arguments)
 
     def settings_of(self, options: argparse.Namespace) -> Kind:
@@ -245,7 +247,7 @@ class Recipe(Generic[Kind]):
         Raises:
             SystemExit: if there is a run and it is neither resumed nor elsewhere, or none to resume.
         """
-        names = [field.name for field in fields(self.kind)]
+        names = [setting.name for setting in fields(self.kind)]
         given = {name: value for name in names if (value := getattr(options, name)) is not None}
         file, run = options.home / "settings.json", options.home / "run.safetensors"
         if not options.resume:
@@ -271,7 +273,7 @@ class Recipe(Generic[Kind]):
 
     def ship(self, home: Path) -> None:
         """Put weights, vocabulary and card into the course's data, with their hashes."""
-        for file, what in FILES.items():
+        for file, what in self.files.items():
             _write.write(f"{self.name}/{file}", (home / file).read_bytes(), name=f"{self.title}, {what}",
                          licence=self.licence, origin=self.origin, made_by=self.made_by)  # fmt: skip
 

@@ -1,6 +1,5 @@
 """The texts as books, counting as a language model, and the GPT that the course ships: held to its card."""
 
-import json
 import math
 import sys
 
@@ -43,7 +42,7 @@ def test_what_is_held_out_is_not_learned_from():
 
 
 def test_a_text_cut_for_the_tokenizer_has_the_pieces_of_the_whole():
-    _, pieces = gpt.load()
+    pieces = gpt.pretrained()[1]
     text = books.source("shakespeare").ends[0] * 4
     assert books.encoded(pieces, [text])[0].tolist() == [*pieces.encode([text])[0], END]
     assert len(books.stream(pieces, "austen")) > 500_000
@@ -79,8 +78,7 @@ def test_surprise_is_what_the_model_says_of_every_token():
 
 
 def test_the_shipped_gpt_fits_its_card():
-    model, pieces = gpt.load()
-    card = json.loads(catalogue.path("gpt/card.json").read_text("utf-8"))
+    model, pieces, card = gpt.pretrained()
     assert model.parameter_count == card["parameters"] and len(pieces) == card["config"]["vocabulary"]
     for part, found in card["metrics"].items():
         assert found["bits_per_byte"] < found["ngram"], part
@@ -89,8 +87,8 @@ def test_the_shipped_gpt_fits_its_card():
 @pytest.mark.slow
 @pytest.mark.parametrize("part", ["ends/austen", "book/bible"])
 def test_the_shipped_gpt_scores_what_its_card_says(part):
-    model, pieces = gpt.load()
-    kept = json.loads(catalogue.path("gpt/card.json").read_text("utf-8"))["metrics"][part]
+    model, pieces, card = gpt.pretrained()
+    kept = card["metrics"][part]
     chosen = recipe.held_out(recipe.Settings())[part]
     rows = books.encoded(pieces, chosen)
     nats = [gpt.surprise(model, row) for row in rows]

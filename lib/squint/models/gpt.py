@@ -8,6 +8,7 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -145,14 +146,17 @@ def surprise(
     return found[new & (place < len(text))]
 
 
-def load() -> tuple[GPT, BPE]:
-    """The course's trained GPT, ready to be asked, and its pieces of words; its card is `data/gpt/card.json`.
+def pretrained(name: str = "gpt") -> tuple[GPT, BPE, dict[str, Any]]:
+    """A trained GPT of the course, ready to be asked, its pieces of words, and its card.
+
+    Made by `data/recipes/gpt.py`; the card says from what, and how good it is. `gpt_small` has a quarter of the weights
+    and the same pieces.
 
     Raises:
         DataError: a file is missing or not what it was.
     """
-    card = json.loads(catalogue.path("gpt/card.json").read_text("utf-8"))
+    card = json.loads(catalogue.path(f"{name}/card.json").read_text("utf-8"))
     model = GPT(Config(**card["config"]))
-    weights = load_file(catalogue.path("gpt/weights.safetensors"))
+    weights = load_file(catalogue.path(f"{name}/weights.safetensors"))
     model.load_state_dict({name: value.float() for name, value in weights.items()})
-    return model.eval(), BPE.load(catalogue.path("gpt/tokenizer.json"))
+    return model.eval(), BPE.load(catalogue.path("gpt/tokenizer.json")), card

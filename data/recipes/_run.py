@@ -5,16 +5,19 @@ A recipe is its settings (a dataclass on `Settings`), its data, its step and its
     python data/recipes/NAME.py --minutes 120             (train; then measure, and write the model and its card)
     python data/recipes/NAME.py --minutes 60 --resume     (go on where it stopped or was killed)
     python data/recipes/NAME.py --resume --ship           (and put the result into data/, with its hashes)
+    python data/recipes/NAME.py --within 30               (a whole training that takes half an hour at the most)
 
 The schedule is that of `--steps`, whatever `--minutes` says: minutes only end a sitting. Where the pace turns out too
-slow, `--resume --steps FEWER` brings the rate down sooner. Everything random follows from the seed and the step's
-number, so a run that was killed and resumed gives the losses of one that was not. On a GPU it runs in bf16.
+slow, `--resume --steps FEWER` brings the rate down sooner; `--within` does so by itself, from the pace of the first
+seconds. Everything random follows from the seed and the step's number, so a run that was killed and resumed gives the
+losses of one that was not. On a GPU it runs in bf16.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import platform
 import signal
@@ -40,6 +43,9 @@ FILES = {
     "card.json": "what it is and how good",
 }  # fmt: skip
 Judge = Callable[[nn.Module], dict[str, float]]
+UNJUDGED = {"step", "of", "loss", "seconds"}
+PACE = 20.0
+"""Seconds of training from which a recipe that is to end within some minutes learns how fast it is."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +57,10 @@ class Settings:
         steps: how many there are in all.
         average: the decay of the moving average of the weights, which is what is shipped.
         seed: of everything random.
-        save_every: steps from one save to the next.
+        save_seconds: from one save to the next.
+        save_every: steps from one save to the next, if there are to be more saves; none by steps if 0.
         judge_every: steps from one look at what is held out to the next.
+        within: minutes of training in all; as many of the steps are done as they have room for. All if 0.
     """
 
     rate: float = 1.5e-3
@@ -60,54 +68,69 @@ class Settings:
     steps: int = 10_000
     average: float = 0.998
     seed: int = 0
-    save_every: int = 100
+    save_seconds: float = 30.0
+    save_every: int = 0
     judge_every: int = 500
+    within: float = 0.0
 
 
 Kind = TypeVar("Kind", bound=Settings)
 
 
 class Watch:
-    """Called after every step: writes the log, looks at what is held out, and ends the sitting when its time is up."""
+    """Called after every step: writes the log, looks at what is held out, and ends the sitting when its time is up.
 
-    def __init__(self, settings: Settings, step: train.ModelStep, judge: Judge, home: Path, minutes: float | None):
-        self.settings, self.step, self.judge, self.log = settings, step, judge, home / "log.jsonl"
-        self.ends = time.monotonic() + 60 * minutes if minutes is not None else None
+    Attributes:
+        over: whether it was the watch that ended the sitting.
+    """
+
+    def __init__(self, steps: int, settings: Settings, step: train.ModelStep, judge: Judge, home: Path, ends: float):
+        self.steps, self.settings, self.step, self.judge, self.log = steps, settings, step, judge, home / "log.jsonl"
+        self.ends, self.over = ends, False
         self.began = time.monotonic()
         self.recent: list[Tensor] = []
 
     def __call__(self, number: int, loss: Tensor) -> None:
         """Step `number` (from 0) had this loss, which is read only when it is written."""
         self.recent.append(loss)
-        done, last = number + 1, number + 1 == self.settings.steps
+        done, last = number + 1, number + 1 == self.steps
         judged = done % self.settings.judge_every == 0 or last
-        if judged or done % 50 == 0:
+        # The first step stands alone, since it prepares the device as well.
+        if judged or done % 50 == 0 or done == 1:
             self.write(done, judged)
-        if self.ends is not None and time.monotonic() > self.ends and not last:
+        if time.monotonic() > self.ends and not last:
             self.write(done, False)
+            self.over = True
             # `fit` takes an interrupt as a wish to stop: it saves and returns.
             signal.raise_signal(signal.SIGINT)
 
     def write(self, done: int, judged: bool) -> None:
-        """One line for people, one for the log."""
+        """One line for people, one for the log.
+
+        Raises:
+            FloatingPointError: if the loss is no number any more.
+        """
         if not self.recent:
             return
         loss = round(torch.stack(self.recent).float().mean().item(), 4)
-        entry: dict[str, float] = {"step": done, "of": self.settings.steps, "loss": loss}
+        if not math.isfinite(loss):
+            raise FloatingPointError(f"The loss is {loss} at step {done:,}: try a lower --rate.")
+        entry: dict[str, float] = {"step": done, "of": self.steps, "loss": loss}
         seconds = time.monotonic() - self.began
         if judged:
             with self.step.averaged() as model:
                 entry |= {name: round(value, 4) for name, value in self.judge(model).items()}
-        entry["seconds"] = round(time.monotonic() - self.began, 2)
+        now = time.monotonic()
+        entry["seconds"] = round(now - self.began, 2)
         pace = seconds / len(self.recent)
-        left = pace * (self.settings.steps - done) / 60
-        self.began, self.recent = time.monotonic(), []
+        left = pace * (self.steps - done) / 60
+        self.began, self.recent = now, []
         if RANK:
             return
         with self.log.open("a") as file:
             file.write(json.dumps(entry) + "\n")
-        held = "".join(f", {name} {entry[name]:.3f}" for name in entry if name not in ("step", "of", "loss", "seconds"))
-        print(f"step {done:,} of {self.settings.steps:,}: loss {entry['loss']:.3f}{held}, "
+        held = "".join(f", {name} {value:.3f}" for name, value in entry.items() if name not in UNJUDGED)
+        print(f"step {done:,} of {self.steps:,}: loss {entry['loss']:.3f}{held}, "
               f"{pace:.2f} s a step, {left:.0f} minutes left", flush=True)  # fmt: skip
 
 
@@ -121,17 +144,49 @@ def learn(
     also: Callable[[int, Tensor], None] | None = None,
 ) -> train.History:
     """Train from the last save, if there is one, until the steps or the minutes are over; `also` watches as well."""
-    watch = Watch(settings, step, judge, home, minutes)
 
-    def after_step(number: int, loss: Tensor) -> None:
-        watch(number, loss)
-        if also is not None:
-            also(number, loss)
+    def sit(steps: int, ends: float) -> tuple[train.History, bool]:
+        watch = Watch(steps, settings, step, judge, home, ends)
 
-    return train.fit(
-        step, epoch, steps=settings.steps, schedule=train.cosine(settings.warmup, floor=0.02), seed=settings.seed,
-        label=home.name, save=home / "run.safetensors", save_every=settings.save_every, after_step=after_step,
-    )  # fmt: skip
+        def after_step(number: int, loss: Tensor) -> None:
+            watch(number, loss)
+            if also is not None:
+                also(number, loss)
+
+        return train.fit(
+            step, epoch, steps=steps, schedule=train.cosine(settings.warmup, floor=0.02), seed=settings.seed,
+            label=home.name, save=home / "run.safetensors", save_every=settings.save_every or steps,
+            save_seconds=settings.save_seconds, after_step=after_step,
+        ), watch.over  # fmt: skip
+
+    home.mkdir(parents=True, exist_ok=True)
+    ends = time.monotonic() + 60 * minutes if minutes is not None else math.inf
+    while (steps := room(settings, home)) is None:
+        history, over = sit(settings.steps, min(ends, time.monotonic() + PACE))
+        if not over or time.monotonic() > ends:
+            return history
+    return sit(steps, ends)[0]
+
+
+def room(settings: Settings, home: Path) -> int | None:
+    """How many steps there are in all: those that `within` leaves time for, by the pace of the log's first seconds.
+
+    None while the log is too short to tell. The log only grows, so a run that goes on finds the same number.
+    """
+    if not settings.within:
+        return settings.steps
+    spent, begin = 0.0, list[dict[str, float]]()
+    for entry in logged(home):
+        begin.append(entry)
+        spent += entry["seconds"]
+        if spent > 0.9 * PACE:
+            break
+    else:
+        return None
+    # The first step, which prepares the device as well, says little of the pace.
+    last, cold = begin[-1]["step"], begin[0] if len(begin) > 1 else {"step": 0, "seconds": 0}
+    pace = (spent - cold["seconds"]) / max(last - cold["step"], 1)
+    return min(settings.steps, int(last + max((60 * settings.within - spent) / pace, 1)))
 
 
 # The log and the card
@@ -146,6 +201,16 @@ def logged(home: Path) -> list[dict[str, float]]:
 def minutes_spent(home: Path) -> float:
     """How long all sittings took together."""
     return round(sum(entry["seconds"] for entry in logged(home)) / 60, 1)
+
+
+def looks(home: Path) -> list[dict[str, float]]:
+    """Every look at what is held out, with the seconds that all sittings had taken by then."""
+    found, seconds = list[dict[str, float]](), 0.0
+    for entry in logged(home):
+        seconds += entry["seconds"]
+        if entry.keys() - UNJUDGED:
+            found.append({**entry, "seconds": round(seconds, 1)})
+    return found
 
 
 def plans(home: Path) -> dict[str, int]:
@@ -212,6 +277,7 @@ class Recipe(Generic[Kind]):
         licence: of the weights.
         origin: what they were trained on.
         files: what is shipped: the run's files, and what each is.
+        folder: of the shipped files below `data/`; the recipe's name if empty.
     """
 
     made_by: str
@@ -222,15 +288,16 @@ class Recipe(Generic[Kind]):
     licence: str
     origin: str
     files: Mapping[str, str] = field(default_factory=lambda: FILES)
+    folder: str = ""
 
     @property
     def name(self) -> str:
-        """What the recipe is called, and the folder of its weights below `data/`."""
+        """What the recipe is called."""
         return Path(self.made_by).stem
 
     def parse(self, arguments: list[str] | None = None) -> argparse.Namespace:
         """Options for the run, and one for every setting; a setting that is not given is None."""
-        parser = argparse.ArgumentParser(description=f"Trains what data/{self.name} holds.")
+        parser = argparse.ArgumentParser(description=f"Trains what data/{self.folder or self.name} holds.")
         parser.add_argument("--minutes", type=float, help="end this sitting after so many minutes")
         parser.add_argument("--resume", action="store_true", help="go on from the last save")
         parser.add_argument("--ship", action="store_true", help="put the result into data/")
@@ -255,8 +322,8 @@ class Recipe(Generic[Kind]):
                 sys.exit(
                     f"There is a run in {options.home}: go on with --resume, or remove that folder, or name another."
                 )
-            # A run that was killed before its first save has left its settings and perhaps its vocabulary.
-            for leftover in ("tokenizer.json", "log.jsonl"):
+            # A run that was killed before its first save has left its settings and perhaps what it began from.
+            for leftover in ("tokenizer.json", "clip.safetensors", "card.json", "log.jsonl"):
                 (options.home / leftover).unlink(missing_ok=True)
             settings = self.kind(**given)
         elif not file.exists():
@@ -274,8 +341,24 @@ class Recipe(Generic[Kind]):
     def ship(self, home: Path) -> None:
         """Put weights, vocabulary and card into the course's data, with their hashes."""
         for file, what in self.files.items():
-            _write.write(f"{self.name}/{file}", (home / file).read_bytes(), name=f"{self.title}, {what}",
+            _write.write(f"{self.folder or self.name}/{file}", (home / file).read_bytes(), name=f"{self.title}, {what}",
                          licence=self.licence, origin=self.origin, made_by=self.made_by)  # fmt: skip
+
+    def once(self, home: Path, *arguments: str) -> dict[str, Any]:
+        """The card of a run that is trained to its end and measured, once; it is begun, gone on with, or read.
+
+        Raises:
+            SystemExit: if it was interrupted.
+        """
+        if not (home / "card.json").exists():
+            begun = (home / "run.safetensors").exists()
+            options = self.parse(["--home", str(home), *(["--resume"] if begun else arguments)])
+            settings = self.settings_of(options)
+            *trained, history = self.learn(settings, home)
+            if history.interrupted:
+                sys.exit("Stopped; what was trained is kept, and --resume goes on.")
+            self.export(settings, *trained, len(history.losses), home)
+        return json.loads((home / "card.json").read_text("utf-8"))
 
     def main(self, arguments: list[str] | None = None) -> None:
         """Train, measure, write."""

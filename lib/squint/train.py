@@ -131,6 +131,7 @@ def fit(
     label: str = "training",
     save: str | Path | None = None,
     save_every: int = 500,
+    save_seconds: float = math.inf,
     resume: bool = True,
     after_step: Callable[[int, Tensor], None] | None = None,
 ) -> History:
@@ -152,6 +153,7 @@ def fit(
         save: the checkpoint's file (`.safetensors`), if `step` is `Resumable`. It is replaced in one move, so that
             it is whole at any moment.
         save_every: steps from one checkpoint to the next; the last step is saved as well.
+        save_seconds: seconds from one checkpoint to the next, if that is sooner.
         resume: go on from `save` if it is there.
         after_step: called with the step's number and its loss, a scalar on the device; reading it waits.
 
@@ -169,6 +171,7 @@ def fit(
         raise TypeError("fit(save=…) needs a step with the methods state() and load_state().")
     losses = Losses(_load(step, path) if path is not None and resume and path.exists() else ())
     history, started = History(), time.perf_counter()
+    saved = started
     with _finishing_the_step() as stop, _bar(total, len(losses), label) as bar:
         try:
             for number, batch in _numbered(batches, seed, len(losses), total):
@@ -177,8 +180,10 @@ def fit(
                 if after_step is not None:
                     after_step(number, loss)
                 _advance(bar, losses)
-                if path is not None and (stop or len(losses) == total or len(losses) % save_every == 0):
+                due = len(losses) % save_every == 0 or time.perf_counter() - saved > save_seconds
+                if path is not None and (stop or len(losses) == total or due):
                     _save(step, path, losses)
+                    saved = time.perf_counter()
                 if stop:
                     history.interrupted = True
                     break

@@ -17,7 +17,7 @@ from squint.nn.unet import UNet
 RECIPES = catalogue.CHECKOUT / "data/recipes"
 sys.path.insert(0, str(RECIPES))
 
-from pictures import album, augment, evaluate, learn, stages, train_clip  # noqa: E402
+from pictures import album, augment, evaluate, shared, shipping, zero_shot  # noqa: E402
 
 TINY_CLIP = {"channels": (8, 16), "image_dim": 16, "image_heads": 2, "image_hidden": 16, "image_blocks": 1} | {
     "embedding": 8, "text_dim": 16, "text_heads": 2, "text_hidden": 16, "text_blocks": 1
@@ -340,6 +340,28 @@ def test_nothing_held_out_is_learned_from(pictures):
     assert len(pictures.purpose["test_style"]) == 995 and len(pictures.purpose["test_concepts"]) == 777
 
 
+def test_nothing_held_out_has_a_near_twin_among_what_is_learned_from(pictures):
+    """On a scale of one, by root mean square at 32 pixels; the control is what the recipe left out."""
+
+    def closest(purpose: str) -> torch.Tensor:
+        return torch.cdist(seen["tests"], seen[purpose]).min(dim=0).values / seen["tests"].shape[1] ** 0.5
+
+    places = pictures.purpose | {
+        "tests": torch.cat([pictures.purpose["test_style_all"], pictures.purpose["test_concepts"]])
+    }
+    learned = ("train", "valid_pictures", "valid_concepts")
+    seen = {
+        name: torch.cat([pictures.plain(few).flatten(1) for few in places[name].split(256)])
+        for name in ("tests", "twins", *learned)
+    }
+    assert all(closest(purpose).min() >= album.TWIN for purpose in learned)
+    twins = closest("twins")
+    assert (twins < album.TWIN).all() and len(twins) == 44
+    names = {pictures.names[i] for i in pictures.concept[places["twins"]].tolist()}
+    assert {"astronaut", "man guard", "woman biking", "black circle"} <= names
+    assert pictures.concept[places["train"]].unique().numel() == 1640 - 150 - 60
+
+
 def test_batches_and_captions_are_of_pictures_to_learn_from(pictures):
     sampler, trained = album.Sampler.of(pictures), set(pictures.purpose["train"].tolist())
     places = sampler.one_a_concept(200, twice=20)
@@ -371,43 +393,6 @@ def test_variations_keep_pictures_in_range_and_no_strength_keeps_them_as_they_ar
     assert (augment.on_background(varied) <= 1 + 1e-5).all()
 
 
-def test_a_run_that_stops_goes_on_where_it_was(tmp_path):
-    file = tmp_path / "run.safetensors"
-    target = torch.randn(8, 4)
-    calls: list[int] = []
-
-    def training(steps: int, stop: int | None = None) -> learn.Training:
-        torch.manual_seed(0)
-        model = torch.nn.Linear(4, 8)
-
-        def loss() -> torch.Tensor:
-            calls.append(1)
-            if stop is not None and len(calls) > stop:
-                raise KeyboardInterrupt
-            return F.mse_loss(model.weight, target)
-
-        plan = learn.Plan(60, 1, rate=0.05, steps=steps)
-        look = lambda average: {"score": -F.mse_loss(average.weight, target).item()}  # noqa: E731
-        return learn.Training(model, loss, plan, label="toy", look=look, metric="score", file=file)
-
-    with pytest.raises(KeyboardInterrupt):
-        training(40, stop=15).run()
-    assert learn.record_of(file).steps == 15
-    resumed, record = training(40).run()
-    assert record.steps == 40 and len(calls) == 16 + 25
-    file.unlink()
-    whole, _ = training(40).run()
-    torch.testing.assert_close(resumed.weight, whole.weight, atol=1e-5, rtol=1e-4)
-
-
-def test_minutes_are_shared_out():
-    shares = {stage: stages.seconds_of(stage, 11, 1) for stage in stages.SHARES}
-    assert sum(shares.values()) == pytest.approx(660) and shares["decoder"] > shares["clip"] > shares["prior"]
-    assert sum(stages.seconds_of(s, 11, 2) for s in stages.SHARES) + stages.seconds_of("clip", 11, 2) == pytest.approx(
-        660
-    )
-
-
 def test_kernel_distance_tells_sets_apart():
     a, b = torch.randn(300, 8), torch.randn(300, 8)
     assert abs(evaluate.kernel_distance(a, b)) < 100 < evaluate.kernel_distance(a, b + 1)
@@ -428,8 +413,8 @@ def test_the_card_is_whole(shipped):
     parts = {"clip": models.clip, "prior": models.prior, "decoder": models.decoder} | dict(
         zip(("up32", "up64"), models.upsamplers, strict=True)
     )
-    assert sizes == {name: learn.count(parts[name]) for name in sizes} and card["parameters"] == sum(sizes.values())
-    assert card["limits"] == stages.limits(card["metrics"]["clip"], card["metrics"]["unclip"], card["models"])
+    assert sizes == {name: shared.count(parts[name]) for name in sizes} and card["parameters"] == sum(sizes.values())
+    assert card["limits"] == shipping.limits(card["metrics"]["clip"], card["metrics"]["unclip"], card["models"])
     assert not any(weight.requires_grad for part in parts.values() for weight in part.parameters())
     assert "/" + "tmp" not in json.dumps(card)
 
@@ -446,9 +431,9 @@ def test_other_weights_are_refused(tmp_path):
 
 def test_the_shipped_clip_names_pictures_as_well_as_its_card_says(shipped, pictures):
     models, card = shipped
-    names = train_clip.embed_names(models.clip, pictures)
-    style = train_clip.accuracy(models.clip, pictures, "test_style", names)
-    concepts = train_clip.accuracy(models.clip, pictures, "test_concepts", names, pictures.held_out)
+    names = zero_shot.embed_names(models.clip, pictures)
+    style = zero_shot.accuracy(models.clip, pictures, "test_style", names)
+    concepts = zero_shot.accuracy(models.clip, pictures, "test_concepts", names, pictures.held_out)
     print(style, concepts)
     for found, name in ((style, "unseen_style"), (concepts, "unseen_concepts")):
         written = card["metrics"]["clip"][name]
@@ -472,7 +457,7 @@ def cast(shipped, pictures) -> tuple[list[str], torch.Tensor, torch.Tensor]:
     places = torch.cat([noto[pictures.concept[noto] == concept] for concept in concepts])
     assert len(places) == 12
     real = models.embed(pictures.plain(places))
-    return chosen, real, train_clip.embed_names(models.clip, pictures)
+    return chosen, real, zero_shot.embed_names(models.clip, pictures)
 
 
 def right(models: unclip.UnCLIP, drawn: torch.Tensor, chosen: list[str], names: torch.Tensor, all_names: list[str]):

@@ -1,1 +1,1 @@
-"""How CLIP and unCLIP are trained on emoji: data, variations, training by the clock, the stages, their measures."""
+"""What the recipes of CLIP and unCLIP share: emoji, variations, the step, measures, the card, shipping."""

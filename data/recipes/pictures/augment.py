@@ -6,6 +6,7 @@ and put on a background without seams.
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import asdict, dataclass
 
@@ -112,14 +113,19 @@ def recolour(pictures: Float[Tensor, "batch 4 h w"], strength: Strength) -> Floa
     on = some(n, strength.share, like).float()
     saturation, contrast = (1 + on * around_zero(n, strength.colour, like) for _ in range(2))
     brightness = on * around_zero(n, strength.colour / 2, like)
-    luma = torch.tensor(GREY, device=like.device).expand(3, 3)
-    keep = torch.eye(3, device=like.device)
+    luma, keep = grey_and_colour(like.device)
     saturate = saturation[:, None, None] * (keep - luma) + luma
     linear = contrast[:, None, None] * around_grey(on * around_zero(n, strength.hue, like)) @ saturate
     colour, opacity = pictures[:, :3], pictures[:, 3:]
     shift = ((1 - contrast) / 2 + brightness)[:, None, None, None] * opacity
     changed = torch.einsum("bij,bjhw->bihw", linear, colour) + shift
     return torch.cat([torch.minimum(changed.clamp(min=0), opacity), opacity], dim=1)
+
+
+@functools.cache
+def grey_and_colour(device: torch.device) -> tuple[Float[Tensor, "3 3"], Float[Tensor, "3 3"]]:
+    """The maps of a colour to its grey, and to itself; made once, since what comes from the CPU is waited for."""
+    return torch.tensor(GREY, device=device).expand(3, 3), torch.eye(3, device=device)
 
 
 def around_grey(angle: Float[Tensor, " batch"]) -> Float[Tensor, "batch 3 3"]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,16 +13,16 @@ import torch
 import torch.nn.functional as F
 from einops import rearrange, repeat
 from jaxtyping import Float, Int
-from PIL import Image, ImageDraw
+from PIL import Image
 from torch import Tensor
 
 from squint.models.clip import CLIP, rank_of_truth
 from squint.models.diffusion import draw_noise, sample_ddim, sample_ddpm
 from squint.models.unclip import Caption, UnCLIP, enlarged, lengthened, unit
 
-from . import learn
+from . import shared
 from .album import Pictures
-from .train_clip import embed, embed_names
+from .zero_shot import embed, embed_names
 
 # Measures
 
@@ -34,7 +34,7 @@ def kernel_distance(a: Float[Tensor, "n dim"], b: Float[Tensor, "m dim"]) -> flo
     """
 
     def kernel(x: Tensor, y: Tensor) -> Tensor:
-        return (learn.precise(x) @ learn.precise(y).mT / x.shape[1] + 1) ** 3
+        return (shared.precise(x) @ shared.precise(y).mT / x.shape[1] + 1) ** 3
 
     def within(x: Tensor) -> Tensor:
         k = kernel(x, x)
@@ -127,7 +127,6 @@ class Size:
 
     Attributes:
         concepts, samples: how many concepts, and how many pictures are drawn of each.
-        grid: pictures in the figure.
         steps, upsampler_steps: of the samplers.
         guidance: weights to try.
         ddim, ddpm: numbers of steps to try.
@@ -135,7 +134,6 @@ class Size:
 
     concepts: int = 150
     samples: int = 4
-    grid: int = 64
     steps: int = 25
     upsampler_steps: int = 8
     guidance: tuple[float, ...] = (1.0, 1.5, 2.0, 3.0, 4.0)
@@ -143,7 +141,7 @@ class Size:
     ddpm: tuple[int, ...] = (25, 250)
 
 
-TINY = Size(6, 2, 8, 3, 2, (1.0, 2.0), (2,), (3,))
+TINY = Size(6, 2, 3, 2, (1.0, 2.0), (2,), (3,))
 
 
 class Judge:
@@ -186,7 +184,7 @@ class Judge:
     def draw(self, embedding: Tensor, **changes: Any) -> list[Tensor]:
         """Pictures from 0 to 1 at three sizes."""
         settings = {**self.settings, **changes}
-        with learn.in_bf16(self.place):
+        with shared.in_bf16(self.place):
             return [unit(each) for each in self.unclip.draw(embedding, **settings, generator=self.generator())]
 
     def distance(self, drawn: Tensor, real: Tensor) -> dict[str, float]:
@@ -259,7 +257,7 @@ class Judge:
             plans[f"ddpm {n}"] = lambda n=n: sample_ddpm(denoiser, noise, n, generator=self.generator(1))
         rows = {}
         for name, sample in plans.items():
-            with learn.in_bf16(self.place):
+            with shared.in_bf16(self.place):
                 drawn = unit(sample())
             rows[name] = self.distance(drawn, real)
         return rows
@@ -285,7 +283,7 @@ class Judge:
         """Does it draw from memory? Root mean square distance to the closest training picture, at 16 pixels."""
         train = self.pictures.plain(self.pictures.purpose["train"], 16).flatten(1)
         nothing = self.unclip.decoder.nothing.expand(self.size.concepts, -1)
-        with learn.in_bf16(self.place):
+        with shared.in_bf16(self.place):
             free = unit(self.unclip.decoder.sample(nothing, self.size.steps, 1.0, self.generator()))
         aside = self.pictures.plain(self.pictures.purpose["valid_concepts"], 16)
         result = {}
@@ -294,27 +292,24 @@ class Judge:
             result[name] = {"mean": round(closest.mean().item(), 4), "below 0.05": share(closest < 0.05)}
         return result
 
-    # Pictures to look at
-
     def grids(self, file: Path) -> None:
-        """Samples that nobody chose, and one row for each source."""
-        n = self.size.grid
-        trained = self.pictures.purpose["train"]
-        picks = trained[torch.randperm(len(trained), generator=torch.Generator().manual_seed(7))[:n].to(self.place)]
-        drawn = self.draw(lengthened(embed(self.unclip.clip, self.pictures, picks)))
-        titles = ("decoder, 16", "upsampler, 32", "upsampler, 64")
-        shown = {"real": self.pictures.plain(picks, 64), **dict(zip(titles, drawn, strict=True))}
-        blocks = [titled(tiled(each, 32), f"{title} (first {n} of seed 7)") for title, each in shown.items()]
-        for set_name, cast in self.casts.items():
-            rows = torch.arange(min(24, len(cast.places)), device=self.place) * max(1, len(cast.places) // 24)
-            names = ", ".join(cast.names[i] for i in rows.tolist())
-            blocks.append(titled(tiled(self.pictures.plain(cast.places[rows], 64), 24), f"{set_name}: {names}"))
-            for source, vectors in cast.sources().items():
-                title = f"{set_name}: drawn from {source} embeddings"
-                blocks.append(titled(tiled(self.draw(vectors[rows])[2], 24), title))
-        imagined = self.unclip.imagine(FREE, generator=self.generator(3))
-        blocks.append(titled(tiled(self.draw(imagined)[2], 24), "free captions: " + ", ".join(FREE)))
-        above(blocks).save(file, optimize=True)
+        """A sheet of samples that nobody chose, row by row.
+
+        Real pictures, and drawings of 16, 32 and 64 pixels from their embeddings; then for concepts to learn from and
+        for held-out ones real pictures, and drawings from each source; then free captions.
+        """
+        columns, trained = len(FREE), self.pictures.purpose["train"]
+        order = torch.randperm(len(trained), generator=torch.Generator().manual_seed(7))
+        picks = trained[order[:columns].to(self.place)]
+        rows = [self.pictures.plain(picks, 64), *self.draw(lengthened(embed(self.unclip.clip, self.pictures, picks)))]
+        for cast in self.casts.values():
+            few = torch.linspace(0, len(cast.places) - 1, columns).long().to(self.place)
+            rows.append(self.pictures.plain(cast.places[few], 64))
+            rows += [self.draw(vectors[few])[2] for vectors in cast.sources().values()]
+        rows.append(self.draw(self.unclip.imagine(FREE, generator=self.generator(3)))[2])
+        times = [64 // row.shape[-1] for row in rows]
+        tall = [repeat(row, "n c h w -> (h a) (n w b) c", a=k, b=k) for row, k in zip(rows, times, strict=True)]
+        Image.fromarray((torch.cat(tall) * 255).round().to(torch.uint8).cpu().numpy()).save(file, optimize=True)
 
 
 FREE = [
@@ -322,32 +317,3 @@ FREE = [
     "angry bear", "pizza", "king", "queen", "ocean", "fire truck", "blue fish", "moon face", "flat emoji cat", "robot",
     "tiger", "rainbow", "black cat", "small boat", "cup of tea", "banana",
 ]  # fmt: skip
-
-# Layout
-
-
-def tiled(pictures: Float[Tensor, "n 3 size size"], columns: int, side: int = 64) -> Image.Image:
-    """Tiles of one side, whatever the pictures' own."""
-    n, factor = len(pictures), side // pictures.shape[-1]
-    blank = pictures.new_ones(-n % columns, *pictures.shape[1:])
-    large = repeat(torch.cat([pictures, blank]), "n c h w -> n c (h a) (w b)", a=factor, b=factor)
-    grid = rearrange(large, "(r k) c h w -> (r h) (k w) c", k=columns)
-    return Image.fromarray((grid * 255).round().to(torch.uint8).cpu().numpy())
-
-
-def titled(image: Image.Image, title: str) -> Image.Image:
-    """A line of words above."""
-    page = Image.new("RGB", (image.width, image.height + 16), "white")
-    ImageDraw.Draw(page).text((2, 2), title.encode("ascii", "replace").decode()[: image.width // 6], fill="black")
-    page.paste(image, (0, 16))
-    return page
-
-
-def above(images: Sequence[Image.Image], gap: int = 6) -> Image.Image:
-    """From top to bottom."""
-    page = Image.new("RGB", (max(i.width for i in images), sum(i.height + gap for i in images)), "white")
-    y = 0
-    for image in images:
-        page.paste(image, (0, y))
-        y += image.height + gap
-    return page

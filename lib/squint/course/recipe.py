@@ -31,7 +31,7 @@ class Recipe:
         """What a program says of itself; it is not run."""
         text = path.read_text("utf-8")
         lines = (ast.get_docstring(ast.parse(text)) or "").splitlines()
-        return cls(path, lines[0] if lines else "", "import _run" in text or '"--resume"' in text)
+        return cls(path, lines[0] if lines else "", "RECIPE.main()" in text or '"--resume"' in text)
 
     @property
     def name(self) -> str:

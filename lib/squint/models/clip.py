@@ -181,10 +181,14 @@ class VisionTransformer(nn.Module):
         )
         self.project = nn.Linear(dim, config.embedding, bias=False)
 
+    def patches(self, pictures: Float[Tensor, "batch 3 size size"]) -> Float[Tensor, "batch patches features"]:
+        """What it knows of each patch, row by row."""
+        patches = rearrange(pictures, "b c (h p) (w q) -> b (h w) (p q c)", p=self.patch, q=self.patch)
+        return self.encoder(self.positions(self.embed(patches)))
+
     def forward(self, pictures: Float[Tensor, "batch 3 size size"]) -> Float[Tensor, "batch embedding"]:
         """A vector a picture, not yet of length one."""
-        patches = rearrange(pictures, "b c (h p) (w q) -> b (h w) (p q c)", p=self.patch, q=self.patch)
-        return self.project(self.encoder(self.positions(self.embed(patches))).mean(dim=-2))
+        return self.project(self.patches(pictures).mean(dim=-2))
 
 
 class ConvolutionBlock(nn.Module):
@@ -220,10 +224,14 @@ class ConvolutionTower(nn.Module):
         self.dropout = Dropout(config.dropout)
         self.project = nn.Linear(config.channels[-1], config.embedding, bias=False)
 
+    def patches(self, pictures: Float[Tensor, "batch 3 size size"]) -> Float[Tensor, "batch patches features"]:
+        """What it knows of each place of the last stage, row by row."""
+        seen = self.blocks(self.stem_norm(self.stem(pictures)).relu())
+        return rearrange(seen, "b features h w -> b (h w) features")
+
     def forward(self, pictures: Float[Tensor, "batch 3 size size"]) -> Float[Tensor, "batch embedding"]:
         """A vector a picture, not yet of length one."""
-        seen = self.blocks(self.stem_norm(self.stem(pictures)).relu())
-        return self.project(self.dropout(seen.mean(dim=(-2, -1))))
+        return self.project(self.dropout(self.patches(pictures).mean(dim=-2)))
 
 
 TOWERS: dict[str, type[ConvolutionTower] | type[VisionTransformer]] = {

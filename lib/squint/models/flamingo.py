@@ -4,20 +4,32 @@ Between the language model's blocks stand new ones that look at the pictures. Ea
 tanh(0): the model begins as exactly the language model it was, and opens its eyes as far as that helps.
 """
 
+from __future__ import annotations
+
+import json
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
 
 import torch
 import torch.nn.functional as F
 from einops import rearrange
 from jaxtyping import Bool, Float, Int
+from tokenizers import Tokenizer
 from torch import Tensor, nn
 
-from squint.models.llama import Llama
+from squint.data import catalogue
+from squint.models import clip
+from squint.models.llama import Llama, smollm2
 from squint.nn.attention import MultiHeadAttention, scaled_dot_product
 from squint.nn.cache import Cache
 from squint.nn.perceiver import PerceiverResampler, Pooled
 from squint.nn.transformer import FeedForward, LayerNorm
+
+Tower: TypeAlias = clip.ConvolutionTower | clip.VisionTransformer
+"""Its eye."""
 
 
 @dataclass(frozen=True)
@@ -138,8 +150,17 @@ class Flamingo(nn.Module):
         visual: Float[Tensor, "batch pictures latents visual_dim"] | None,
         past: Sequence[Cache] | None = None,
         before: Int[Tensor, "batch 1"] | int = 0,
+        mask: Bool[Tensor, "batch keys"] | None = None,
     ) -> Float[Tensor, "batch tokens dim"]:
-        """What the last block makes of each token; with no `visual` at all, the bare language model's."""
+        """What the last block makes of each token; with no `visual` at all, the bare language model's.
+
+        Args:
+            tokens: texts of one length. Shorter ones are filled up in front.
+            visual: the visual tokens of their pictures, in the order of the pictures' tokens.
+            past: what is remembered of the tokens before; it grows by these.
+            before: how many pictures came with the tokens before.
+            mask: which of all tokens so far are no filling.
+        """
         x, table = self.lm.embed(tokens, past[0].nodes if past else 0)
         x = x.float()  # the stream stays in full precision, whatever the blocks work in
         if visual is not None:
@@ -149,7 +170,7 @@ class Flamingo(nn.Module):
         for i, block in enumerate(self.lm.blocks):
             if visual is not None and str(i) in self.cross:
                 x = self.cross[str(i)](x, visual, seen)
-            x = block(x, table, None, past[i] if past else None)
+            x = block(x, table, None if mask is None else mask[:, None, :], past[i] if past else None)
         return x
 
     def forward(
@@ -171,11 +192,12 @@ class Flamingo(nn.Module):
         """Give what was added these weights.
 
         Raises:
-            ValueError: if they are of another shape of Flamingo.
+            ValueError: if they are another Flamingo's.
         """
-        missing, unexpected = self.load_state_dict(adapter, strict=False)
-        if unexpected or any(not name.startswith("lm.") for name in missing):
-            raise ValueError(f"these weights are of another shape of Flamingo: {unexpected or missing}")
+        shapes, given = ({name: value.shape for name, value in each.items()} for each in (self.adapter(), adapter))
+        if strange := sorted(dict(shapes.items() ^ given.items())):
+            raise ValueError(f"these are another Flamingo's weights: {strange[0]} does not fit.")
+        self.load_state_dict(adapter, strict=False)
 
     @torch.no_grad()
     def openings(self) -> dict[str, tuple[float, float]]:
@@ -188,10 +210,21 @@ class Flamingo(nn.Module):
 
 
 class Seeing:
-    """A Flamingo and the pictures of its texts: what `squint.text.sampling.generate` writes with."""
+    """A Flamingo and the pictures of its texts: what `squint.text.sampling.generate` writes with.
 
-    def __init__(self, flamingo: Flamingo, visual: Float[Tensor, "batch pictures latents visual_dim"]):
-        self.flamingo, self.visual = flamingo, visual
+    Attributes:
+        visual: tokens of the pictures; none for the bare language model.
+        filling: how many tokens in front of each text are none of it.
+        before: how many pictures came so far.
+    """
+
+    def __init__(
+        self,
+        flamingo: Flamingo,
+        visual: Float[Tensor, "batch pictures latents visual_dim"] | None,
+        filling: Int[Tensor, "batch 1"] | None = None,
+    ):
+        self.flamingo, self.visual, self.filling = flamingo, visual, filling
         self.before: Tensor | int = 0
 
     @property
@@ -205,9 +238,68 @@ class Seeing:
         return self.flamingo.lm.begin()
 
     def __call__(
-        self, tokens: Int[Tensor, "batch new"], past: Sequence[Cache] | None, last: int | None
+        self, tokens: Int[Tensor, "batch new"], past: Sequence[Cache], last: int | None
     ) -> Float[Tensor, "batch places vocabulary"]:
         """Scores of what follows the last tokens."""
-        states = self.flamingo.states(tokens, self.visual, past, self.before)
+        keys = torch.arange(past[0].nodes + tokens.shape[1], device=tokens.device)
+        mask = None if self.filling is None else keys >= self.filling
+        states = self.flamingo.states(tokens, self.visual, past, self.before, mask)
         self.before = self.before + (tokens == self.flamingo.config.picture).sum(dim=1, keepdim=True)
         return self.flamingo.lm.logits(states if last is None else states[:, -last:])
+
+    def of(self, rows: Int[Tensor, " kept"]) -> Seeing:
+        """Only these of its texts, each as often as it is named."""
+        fewer = copy(self)
+        for name in ("visual", "filling", "before"):
+            value = getattr(self, name)
+            setattr(fewer, name, value[rows] if isinstance(value, Tensor) else value)
+        return fewer
+
+
+# From files
+
+
+def load_eye(file: Path) -> Tower:
+    """The picture tower of a CLIP's file, which may hold that alone.
+
+    Raises:
+        ValueError: if the file holds none.
+    """
+    try:
+        about, weights = clip.read_weights(file, "image.")
+        config = clip.config_of(clip.Config, about["config"])
+    except (KeyError, TypeError):
+        raise ValueError(f"{file.name} holds no CLIP's picture tower.") from None
+    tower = clip.TOWERS[config.tower](config)
+    clip.fill(tower, weights)
+    return tower
+
+
+def load(file: Path, lm: Llama) -> Flamingo:
+    """The Flamingo of a file, on its language model; ready for use.
+
+    Raises:
+        ValueError: if the file holds none, or one of another shape than its header tells.
+    """
+    try:
+        about, weights = clip.read_weights(file)
+        model = Flamingo(lm, Config(**about["config"]))
+    except (KeyError, TypeError):
+        raise ValueError(f"{file.name} holds no Flamingo.") from None
+    model.load_adapter(weights)
+    return model.eval().requires_grad_(False)
+
+
+def pretrained() -> tuple[Flamingo, Tower, Tokenizer, dict[str, Any]]:
+    """The Flamingo that the course ships, its picture tower, SmolLM2's tokenizer, and the card; ready for use.
+
+    Made by `data/recipes/flamingo.py`. Neither it nor its eye learned from the style `emojitwo`, nor from the concepts
+    that `squint.data.emoji.split_concepts(0)` holds out. The card says how good it is, and what it cannot do.
+
+    Raises:
+        DataError: SmolLM2 was not fetched yet, or a file is missing or not what it was.
+    """
+    lm, tokenizer = smollm2()
+    model = load(catalogue.path("flamingo/flamingo.safetensors"), lm)
+    card = json.loads(catalogue.path("flamingo/card.json").read_text("utf-8"))
+    return model, load_eye(catalogue.path("flamingo/eye.safetensors")), tokenizer, card

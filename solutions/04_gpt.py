@@ -663,7 +663,7 @@ guess = predict("From no Shakespeare to Shakespeare alone, his bits a byte fall.
 
 # %% id="mix"
 mixes, steps = (0.0, 0.05, 0.25, 0.5, 1.0), budget(cpu=110, gpu=400, smoke=4)
-asked = {name: held_out(small, name, rows=budget(cpu=150, gpu=400, smoke=8), width=65)
+asked = {name: held_out(small, name, rows=budget(cpu=100, gpu=400, smoke=8), width=65)
          for name in names}
 by_mix = {name: [] for name in names}
 for share in mixes:
@@ -931,7 +931,7 @@ def copied(texts):
     return float(100 * (known[place] == asked).mean())
 
 
-COUNT, BEGIN, GO_ON = budget(cpu=36, gpu=200, smoke=4), 24, 60
+COUNT, BEGIN, GO_ON = budget(cpu=32, gpu=200, smoke=4), 24, 50
 usual = {"temperature": 0.8, "top_p": 0.95}
 
 
@@ -965,7 +965,7 @@ claim("runs of eight that the GPT copied, less those of held-out text, mean of t
       paper="Radford et al. 2019, figure 5")
 
 # %% [markdown] id="recite-read"
-# It writes: what it drew has about as many runs from the training text as how the books themselves go on, which it never saw; the Bible repeats itself more than the GPT repeats the Bible. (A few runs more or less are chance: 36 texts a source are about 1,900 runs.) The plays have the most, the held-out ends as well. And greedy search recites more than drawing, in every source: what is likeliest is what was often said.
+# It writes: what it drew has about as many runs from the training text as how the books themselves go on, which it never saw; the Bible repeats itself more than the GPT repeats the Bible. (A few runs more or less are chance: 32 texts a source are about 1,400 runs.) The plays have the most, the held-out ends as well. And greedy search recites more than drawing, in every source: what is likeliest is what was often said.
 #
 # **Question.** What in a play is always said the same way?
 #

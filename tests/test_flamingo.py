@@ -9,6 +9,7 @@ from math import sqrt
 
 import pytest
 import torch
+from fake_device import THERE, second_device
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save_file
@@ -517,6 +518,27 @@ def test_a_run_that_was_killed_ends_as_one_that_was_not(tmp_path, small):
     assert len(history.losses) == 8 and again.losses == pytest.approx(history.losses, abs=1e-4)
     for name, value in resumed.state().items():
         torch.testing.assert_close(value, whole.state()[name], rtol=1e-4, atol=1e-5, msg=name)
+
+
+def test_it_learns_and_is_asked_on_a_second_device(monkeypatch, small):
+    """Nothing that is made on the CPU meets the device; what is found there is what is found here."""
+
+    def learned(place: torch.device) -> list[object]:
+        given = recipe.prepare(small)
+        learner, speller = recipe.make_learner(replace(small, variations=1), given), Speller(given.tokenizer)
+        batch = recipe.batch(speller, given.worlds["learn"], small, 0)
+        loss = learner({name: value.to(place) for name, value in batch.items()})
+        loss.backward()
+        reader = given.reader(given.model.eval())
+        asked = [episodes.to_judge_by(task, given.worlds["seen"], i, 1)[0] for i, task in enumerate(("kind", "count"))]
+        return [loss.item(), [rating.likely for rating in reader.rate(asked)], reader.answer(asked, longest=3), loss]
+
+    here = learned(torch.device("cpu"))
+    with second_device(monkeypatch) as device:
+        there = learned(THERE)
+        assert device.is_there(there.pop())
+    torch.testing.assert_close(there[:2], here[:2], atol=1e-3, rtol=1e-4)
+    assert there[2] == here[2]
 
 
 @pytest.mark.slow

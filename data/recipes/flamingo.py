@@ -239,13 +239,18 @@ def groups(learner: Learner, settings: Settings) -> list[dict[str, Any]]:
     ]
 
 
-def make_step(settings: Settings, given: Given) -> train.ModelStep:
-    """What learns, with its optimiser and with what it is to look up."""
+def make_learner(settings: Settings, given: Given) -> Learner:
+    """What learns, beside what it is to look up."""
     learn = given.worlds["learn"]
     places = torch.tensor(sorted({place for concept in learn.allowed for place in learn.pictures(concept)}))
     varied = Varied.look(given.tower, given.images, places.to(given.images.device), settings.variations, settings.seed)
     given.model.resampler.standardise.measure(varied.table[0])
-    learner = Learner(given.model, varied)
+    return Learner(given.model, varied)
+
+
+def make_step(settings: Settings, given: Given) -> train.ModelStep:
+    """What learns, with its optimiser."""
+    learner = make_learner(settings, given)
     optimiser = torch.optim.AdamW(groups(learner, settings), lr=settings.rate, betas=(0.9, 0.98))
     return train.ModelStep(learner, lambda model, batch: model(batch), optimiser, average=settings.average)
 

@@ -12,7 +12,7 @@ from typing import Any, TypeVar, cast
 
 import torch.nn.functional as F
 from jaxtyping import Bool, Float
-from torch import Tensor, empty, int64, nn, no_grad, ones, relu_, uint8, zeros
+from torch import Tensor, empty, empty_like, int64, nn, no_grad, ones, uint8, zeros
 
 from squint.nn.attention import MultiHeadAttention, for_all_heads, join_heads, scaled_dot_product, split_heads
 from squint.nn.cache import Cache
@@ -77,7 +77,8 @@ class Dropout(nn.Module):
             return F.dropout(x, self.share)
         dropped = min(max(1, round(256 * self.share)), 255)
         draws = empty(-(-x.numel() // 8), dtype=int64).random_(-(2**63), None)
-        keep = (draws.view(uint8)[: x.numel()] >= dropped).view(x.shape)
+        # Laid out in memory as `x` is: pictures have their channels last.
+        keep = (draws.view(uint8)[: x.numel()] >= dropped).as_strided(x.shape, empty_like(x).stride())
         return x * (keep * (256 / (256 - dropped)))
 
     def extra_repr(self) -> str:
@@ -98,7 +99,7 @@ class FeedForward(nn.Module):
         dropout: float = 0.0,
         *,
         bias: bool = True,
-        activation: Callable[[Tensor], Tensor] = relu_,
+        activation: Callable[[Tensor], Tensor] = F.relu,
     ):
         super().__init__()
         self.widen, self.narrow = nn.Linear(dim, hidden, bias=bias), nn.Linear(hidden, dim, bias=bias)

@@ -14,6 +14,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from squint.nn.attention import MultiHeadAttention
+from squint.nn.transformer import Dropout
 
 GROUPS = 8
 """Of channels that are normalised together; every width must be a multiple of it."""
@@ -28,7 +29,7 @@ class ConditionedBlock(nn.Module):
         self.first = nn.Conv2d(inputs, outputs, 3, padding=1)
         self.second = zeroed(nn.Conv2d(outputs, outputs, 3, padding=1))
         self.scale_and_shift = nn.Linear(condition, 2 * outputs)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.around = nn.Conv2d(inputs, outputs, 1) if inputs != outputs else nn.Identity()
 
     def forward(
@@ -129,6 +130,8 @@ class UNet(nn.Module):
         self.up = nn.ModuleList(map(level, both, channels, [blocks] * len(channels), heads))
         self.norm = nn.GroupNorm(GROUPS, channels[0])
         self.write = zeroed(nn.Conv2d(channels[0], outputs * patch**2, 3, padding=1))
+        # In memory a place's channels lie side by side: a CPU is a quarter faster so.
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     @property
     def multiple(self) -> int:

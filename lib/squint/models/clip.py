@@ -7,7 +7,7 @@ picture towards its own caption and away from those of the others in the batch.
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -335,14 +335,9 @@ def fill(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
         ValueError: if they are another model's.
     """
     missing, unexpected = model.load_state_dict(weights, strict=False)
-    if strange := [*unexpected, *lacking(missing)]:
+    if strange := [*unexpected, *(name for name in missing if not name.endswith("num_batches_tracked"))]:
         raise ValueError(f"these are another model's weights: {strange[0]} fits nothing.")
     model.to(memory_format=torch.channels_last).eval().requires_grad_(False)  # type: ignore[call-overload]
-
-
-def lacking(missing: Iterable[str]) -> list[str]:
-    """What a model that was loaded cannot do without."""
-    return [name for name in missing if not name.endswith("num_batches_tracked")]
 
 
 def load(file: Path) -> CLIP:

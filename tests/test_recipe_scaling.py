@@ -135,3 +135,31 @@ def test_the_rule_is_the_line_through_the_best_rates():
         for k in (-2, -1, 0, 1, 2)
     ]
     assert recipe.rule(rows) == pytest.approx({"at_32": 0.01, "power": 0.6}, rel=1e-5)
+
+
+# The shipped table
+
+
+def columns(rows: list[dict]) -> tuple[torch.Tensor, ...]:
+    return tuple(torch.tensor([row[name] for row in rows]).double() for name in ("parameters", "bytes", "loss"))
+
+
+def test_the_law_of_the_small_predicts_the_large():
+    """Fitted below 100,000 parameters, asked up to 991,616; a law that knows nothing of size must fail at that."""
+    rows = [row for row in scaling.load()["rows"] if row["kind"] == "grid"]
+    small, large = ([row for row in rows if (row["parameters"] > 1e5) == wanted] for wanted in (False, True))
+    assert len(small) >= 25 and max(row["parameters"] for row in large) > 9e5
+    parameters, bytes_, losses = columns(large)
+    law = scaling.fit(*columns(small))
+    off = (scaling.predict(law, parameters, bytes_) / losses - 1).abs()
+    blind = (scaling.predict(law, torch.full_like(parameters, 3e4), bytes_) / losses - 1).abs()
+    assert off.max() < 0.05 < blind.max() and off.mean() < blind.mean() / 2
+
+
+@pytest.mark.slow
+def test_a_row_trained_again_has_its_loss_again():
+    rows = scaling.load()["rows"]
+    row = min((row for row in rows if row["kind"] == "grid"), key=lambda row: row["flops"])
+    run = recipe.Run(**{name: row[name] for name in recipe.Run.__dataclass_fields__})
+    again = recipe.row_of(run, {part: recipe.text(part) for part in ("train", "ends")}, None)
+    assert again["loss"] == pytest.approx(row["loss"], abs=0.03)

@@ -1,17 +1,24 @@
 """GPT, the Llama and writing on: what the field's library says, with a cache as without one."""
 
+import sys
 from pathlib import Path
 
 import pytest
 import torch
+import torch.nn.functional as F
 from einops import rearrange
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file
 
 from squint.models import gpt, llama
+from squint.nn import loss
 from squint.nn.positions import rotary, rotate
 from squint.text.sampling import generate, next_token_probabilities
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "bench"))
+
+import _theirs  # noqa: E402
 
 FIXTURES = Path(__file__).parent / "fixtures"
 SMALL = gpt.Config(50, dim=24, heads=4, hidden=48, blocks=3, dropout=0.0, tokens=16)
@@ -80,25 +87,10 @@ def test_filling_in_front_changes_nothing_in_a_llama():
 
 @torch.no_grad()
 def test_gpt_is_the_librarys_gpt2():
-    transformers = pytest.importorskip("transformers")
+    pytest.importorskip("transformers")
     torch.manual_seed(0)
     model = gpt.GPT(SMALL).eval()
-    theirs = transformers.GPT2LMHeadModel(transformers.GPT2Config(
-        vocab_size=50, n_positions=16, n_embd=24, n_layer=3, n_head=4, n_inner=48, activation_function="relu",
-    )).eval()  # fmt: skip
-    body = theirs.transformer
-    body.wte.weight.copy_(model.embedding.weight)
-    body.wpe.weight.copy_(model.positions.table)
-    pairs = [(body.ln_f, model.blocks.norm)]
-    for their, our in zip(body.h, model.blocks.blocks, strict=True):
-        pairs += [(their.ln_1, our.attention_residual.norm), (their.ln_2, our.feed_forward_residual.norm)]
-        three = (our.attention.to_query, our.attention.to_key, our.attention.to_value)
-        their.attn.c_attn.weight.copy_(torch.cat([each.weight.T for each in three], dim=1))
-        for there, here in ((their.attn.c_proj, our.attention.to_output), (their.mlp.c_fc, our.feed_forward.widen),
-                            (their.mlp.c_proj, our.feed_forward.narrow)):  # fmt: skip
-            there.weight.copy_(here.weight.T)
-    for there, here in pairs:
-        there.weight.copy_(here.gain)
+    theirs = _theirs.gpt2(model).eval()
     tokens = words()
     torch.testing.assert_close(model(tokens), theirs(tokens).logits, rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(model.loss(tokens), theirs(tokens, labels=tokens).loss, rtol=1e-4, atol=1e-5)
@@ -106,26 +98,10 @@ def test_gpt_is_the_librarys_gpt2():
 
 @torch.no_grad()
 def test_the_llama_is_the_librarys():
-    transformers = pytest.importorskip("transformers")
+    pytest.importorskip("transformers")
     torch.manual_seed(0)
     model = llama.Llama(SMALL_LLAMA).eval()
-    theirs = transformers.LlamaForCausalLM(transformers.LlamaConfig(
-        vocab_size=50, hidden_size=24, num_hidden_layers=3, num_attention_heads=6, num_key_value_heads=2,
-        intermediate_size=40, max_position_embeddings=16, rms_norm_eps=1e-5, tie_word_embeddings=True,
-        rope_parameters={"rope_type": "default", "rope_theta": 10_000.0},
-    )).eval()  # fmt: skip
-    names = {
-        "attention.to_query": "self_attn.q_proj", "attention.to_key": "self_attn.k_proj",
-        "attention.to_value": "self_attn.v_proj", "attention.to_output": "self_attn.o_proj",
-        "feed_forward.gate": "mlp.gate_proj", "feed_forward.widen": "mlp.up_proj",
-        "feed_forward.narrow": "mlp.down_proj", "feed_forward_norm": "post_attention_layernorm",
-        "attention_norm": "input_layernorm", "embedding": "embed_tokens", "gain": "weight", "blocks": "layers",
-    }  # fmt: skip
-    ours = dict(model.state_dict())
-    for our, their in names.items():
-        ours = {name.replace(our, their): value for name, value in ours.items()}
-    missing, unknown = theirs.model.load_state_dict(ours, strict=False)
-    assert not missing and not unknown
+    theirs = _theirs.llama(model).eval()
     torch.testing.assert_close(model(words()), theirs(words()).logits, rtol=1e-4, atol=1e-5)
 
 
@@ -155,6 +131,25 @@ def test_smollm2_says_what_the_librarys_says():
     logits = model(kept["tokens"][None])[0]
     torch.testing.assert_close(logits[:, kept["places"]], kept["logits"], rtol=0, atol=1e-3)
     assert pieces.decode([int(logits[-1].argmax())]) == " "
+
+
+@given(st.integers(1, 40), st.integers(2, 30), st.integers(1, 400))
+@settings(max_examples=25, deadline=None)
+def test_the_loss_in_pieces_is_the_librarys_and_so_are_its_gradients(tokens, words, piece):
+    chance = torch.Generator().manual_seed(tokens)
+    states, table = torch.randn(tokens, 5, generator=chance), torch.randn(words, 5, generator=chance)
+    labels = torch.randint(words, (tokens,), generator=chance)
+    found = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loss, "PIECE", piece)
+        for of in (loss.cross_entropy, lambda states, table, labels: F.cross_entropy(states @ table.T, labels)):
+            leaves = [each.clone().requires_grad_() for each in (states, table)]
+            value = of(*leaves, labels)
+            found.append([value, *torch.autograd.grad(3 * value, leaves)])
+    for ours, theirs in zip(*found, strict=True):
+        torch.testing.assert_close(ours, theirs)
+    with torch.no_grad():
+        torch.testing.assert_close(loss.cross_entropy(states, table, labels), found[1][0])
 
 
 # Writing on

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from squint.data import catalogue
 from squint.nn.attention import causal_attention
 from squint.nn.cache import Cache
+from squint.nn.loss import cross_entropy
 from squint.nn.positions import LearnedPositions, sinusoidal
 from squint.nn.transformer import Dropout, Encoder
 from squint.text.bpe import BPE, END
@@ -96,14 +97,7 @@ class GPT(nn.Module):
     def features(
         self, tokens: Int[Tensor, "batch tokens"], past: Sequence[Cache] | None = None
     ) -> Float[Tensor, "batch tokens dim"]:
-        """What the last block says of each place; with `past`, of the tokens after those it remembers."""
-        x = self.positions(self.embedding(tokens), first=past[0].nodes if past else 0)
-        return self.blocks(self.dropout(x), past=past)
-
-    def forward(
-        self, tokens: Int[Tensor, "batch tokens"], past: Sequence[Cache] | None = None, last: int | None = None
-    ) -> Float[Tensor, "batch places vocabulary"]:
-        """How well each token would come next, behind every one of `tokens`, or behind the `last` of them only.
+        """What the last block says of each place; with `past`, of the tokens after those it remembers.
 
         Raises:
             ValueError: if there are more tokens than it can see at once.
@@ -111,12 +105,19 @@ class GPT(nn.Module):
         seen = tokens.shape[1] + (past[0].nodes if past else 0)
         if seen > self.longest:
             raise ValueError(f"this GPT sees {self.longest} tokens at once, and not {seen}: give it the last of them.")
+        x = self.positions(self.embedding(tokens), first=past[0].nodes if past else 0)
+        return self.blocks(self.dropout(x), past=past)
+
+    def forward(
+        self, tokens: Int[Tensor, "batch tokens"], past: Sequence[Cache] | None = None, last: int | None = None
+    ) -> Float[Tensor, "batch places vocabulary"]:
+        """How well each token would come next, behind every one of `tokens`, or behind the `last` of them only."""
         x = self.features(tokens, past)
         return F.linear(x if last is None else x[:, -last:], self.embedding.weight)
 
     def loss(self, tokens: Int[Tensor, "batch tokens"]) -> Float[Tensor, ""]:
         """Mean cross-entropy in nats of every token but the first, each from those before it."""
-        return F.cross_entropy(self(tokens[:, :-1]).flatten(0, 1), tokens[:, 1:].flatten())
+        return cross_entropy(self.features(tokens[:, :-1]), self.embedding.weight, tokens[:, 1:])
 
 
 @torch.inference_mode()

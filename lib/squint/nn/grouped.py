@@ -3,17 +3,11 @@
 The cache of keys and values is what long texts cost; with three heads for nine it is a third. Positions are rotary.
 """
 
-from einops import rearrange
+import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from squint.nn.attention import (
-    causal_attention,
-    for_all_heads,
-    fused_scaled_dot_product,
-    join_heads,
-    split_heads,
-)
+from squint.nn.attention import causal_attention, for_all_heads, join_heads, split_heads
 from squint.nn.cache import Cache
 from squint.nn.positions import rotate
 
@@ -63,11 +57,10 @@ class GroupedQueryAttention(nn.Module):
     ) -> Float[Tensor, "batch queries dim"]:
         """Heads of queries 0, 1, 2 look at the first of keys and values, heads 3, 4, 5 at the second, and so on."""
         if query.shape[2] == 1:
-            # One token: its heads stand in line as if they were so many tokens, and no key is copied.
-            group = rearrange(query, "batch (shared group) 1 part -> batch shared group part", shared=self.shared_heads)
+            # One token needs no causal mask, and so no key is copied.
             seen = for_all_heads(mask)
-            attended = fused_scaled_dot_product(group, key, value, seen)
-            return rearrange(attended, "batch shared group part -> batch 1 (shared group part)")
+            attended = F.scaled_dot_product_attention(query, key, value, attn_mask=seen, enable_gqa=True)
+            return join_heads(attended if seen is None else attended.masked_fill(~seen.any(dim=-1, keepdim=True), 0))
         copies = self.heads // self.shared_heads
         key, value = (each.repeat_interleave(copies, dim=1) for each in (key, value))
         return join_heads(causal_attention(query, key, value, for_all_heads(mask)))

@@ -68,4 +68,4 @@ def rotate(
     Nothing is added: queries and keys are turned, and their products then depend on distances alone.
     """
     first, second = x.chunk(2, dim=-1)
-    return x * table[0] + torch.cat([-second, first], dim=-1) * table[1]
+    return torch.addcmul(x * table[0], torch.cat([-second, first], dim=-1), table[1])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def main() -> int:
-    scripts = sorted(p for p in Path(__file__).parent.glob("*.py") if p.name != "run.py")
+    scripts = sorted(p for p in Path(__file__).parent.glob("[!_]*.py") if p.name != "run.py")
     failed = [p.name for p in scripts if subprocess.run([sys.executable, str(p), *sys.argv[1:]]).returncode]
     print("\nall comparisons ran" if not failed else f"\nfailed: {', '.join(failed)}")
     return bool(failed)

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from fake_device import NoWaits
+from fake_device import THERE, NoWaits, second_device
 from torch import nn
 
 from squint import train
@@ -207,6 +207,15 @@ def test_a_run_that_was_killed_ends_as_one_that_was_not(name, tmp_path, few):
         torch.testing.assert_close(value, step.state()[key], rtol=1e-4, atol=1e-5, msg=key)
     with NoWaits():
         step.loss(step.model.train(), None)
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_it_trains_on_whatever_device_there_is(name, tmp_path, few, monkeypatch):
+    with second_device(monkeypatch):
+        there = replace(few).to(THERE)
+        monkeypatch.setattr(album, "on", lambda place: there)
+        step, *_, history = PARTS[name].RECIPE.learn(replace(settings_of(name), steps=2), tmp_path)
+        assert len(history.losses) == 2 and next(step.plain().parameters()).device == THERE
 
 
 @pytest.mark.parametrize("name", PARTS)

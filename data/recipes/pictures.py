@@ -13,7 +13,6 @@ comes on top of the minutes.
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
 import sys
 import time
@@ -88,12 +87,11 @@ def train(home: Path, minutes: float, smoke: bool) -> dict[str, Path]:
 
 
 def measured(home: Path, folders: dict[str, Path], smoke: bool, judge: Path | None) -> dict[str, Any]:
-    """The card of all, written into the run's folder; it is measured once."""
-    file = home / "unclip.json"
-    if not file.exists():
+    """The card of all, in the run's folder; it is measured once."""
+    if not (home / "card.json").exists():
         found = shipping.measure(folders, home, evaluate.TINY if smoke else evaluate.Size(), judge)
-        file.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
-    return _run.write_card(home, shipping.card(folders, shipping.read(file), judge))
+        _run.write_card(home, shipping.card(folders, found, judge))
+    return shipping.read(home / "card.json")
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -57,7 +57,7 @@ def environment(name: str, python: str, *instead: str) -> Path | None:
     arguments = [word for line in lines for word in line.replace("requirements.lock", str(lock)).split()]
     pip = [str(folder / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
     torch = re.search(r"^torch==.*$", pins, re.MULTILINE)[0]
-    extra = ["pytest", "pytest-xdist", "hypothesis", "beartype", "transformers"]
+    extra = ["pytest", "pytest-xdist", "hypothesis", "beartype", "diffusers", "transformers"]
     for what in ([torch], arguments, ["--constraint", str(lock), *extra]):
         done = subprocess.run([*pip, *what], cwd=ROOT, capture_output=True, text=True)
         if done.returncode:

@@ -2,7 +2,7 @@
 # squint:
 #   lab: "04"
 #   title: GPT
-#   minutes: 150
+#   minutes: 165
 #   promise: Teach a small GPT to continue English, mix what it reads, write with it, and measure whether it learned more than counting, whether it recites, and who can tell its texts from a person's.
 #   prerequisites: ["03_transformer"]
 #   objectives:
@@ -21,7 +21,7 @@
 #
 # *Teach a small GPT to continue English, mix what it reads, write with it, and measure whether it learned more than counting, whether it recites, and who can tell its texts from a person's.*
 #
-# 150 minutes · after [lab 03, The Transformer](03_transformer.ipynb) · two CPU cores are enough
+# 165 minutes · after [lab 03, The Transformer](03_transformer.ipynb) · two CPU cores are enough
 #
 # **When you are through, you can**
 #
@@ -104,6 +104,8 @@ for name, source in sources.items():
 # The text is first cut into words, each with the space before it, which is printed as `Ġ`; nothing is merged across words. So a table of the different words and how often each occurs is all that is needed:
 
 # %% id="words"
+shipped, pieces, card = course.pretrained()  # the course's GPT, and its pieces of words
+shipped = shipped.to(lab.device)
 novel = sources["austen"].train[0][:60_000]
 
 
@@ -113,8 +115,7 @@ def words_of(text):
     return [word for line in text.split("\n") for word, _ in cut(" " + line)]
 
 
-shipped, pieces, card = course.pretrained()
-shipped = shipped.to(lab.device)
+
 count = Counter(words_of(novel))
 words = {tuple(word): times for word, times in count.items()}
 print(f"{sum(count.values()):,} words, {len(count):,} different ones, such as")
@@ -149,7 +150,7 @@ count_pairs = check("count_pairs")
 def merge(word, pair):
     """The word with every occurrence of the pair merged into one piece, from left to right.
 
-    word: a tuple (or list) of pieces; pair: two pieces
+    word: a tuple of pieces; pair: two pieces
     returns a tuple of pieces
     """
     ### BEGIN SOLUTION
@@ -250,7 +251,7 @@ claim("words of another novel that the library spells otherwise than you",
 #
 # <details><summary>Answer</summary>
 #
-# Hardly any merge fits, so nearly every byte is a token of its own, and letters such as *ł* are two. A page has several times as many tokens, and as many times less of it fits into the model's window. Who speaks a language that was rare in the training text pays more for less.
+# Hardly any merge fits, so nearly every byte is a token of its own, and letters such as *ł* are two. A page has two to three times as many tokens for its length, and so much less of it fits into the model's window. Who speaks a language that was rare in the training text pays more for less.
 # </details>
 
 # %% [markdown] id="loss-idea"
@@ -380,7 +381,7 @@ attend = check("attend")
 # %% [markdown] id="gpt-text"
 # **One table.** Each piece has a row in a table of embeddings: what comes in is looked up there. Going out, the same table serves once more: the score of a piece is the product of its row with what the last block says, $\text{states} \cdot \text{table}^\top$. So a piece is likely to come next if its vector is like what the model has in mind.
 #
-# Positions are learned here, a row for each place, and added to the embeddings. Mind what the memory means for them: if two tokens are remembered, the next one stands at place 2 (from 0), not at 0.
+# That product is taken outside of what you write now. Positions are learned here, a row for each place, and added to the embeddings. Mind what the memory means for them: if two tokens are remembered, the next one stands at place 2 (from 0), not at 0.
 #
 # Now write the way through the machine. A block is a function here: `block(x, past)` returns its new `x` and what it will remember, the pair that your `attend` returns. How many tokens are remembered can be read from the first block's keys, `memory[0][0].shape[-2]`.
 
@@ -473,7 +474,7 @@ print("it goes on with", *(f"{pieces.decode([[int(i)]])[0]!r}" for i in likely.i
 # %% [markdown] id="draw-idea"
 # ## 4 · Writing
 #
-# To write, take the scores at the last place, choose a piece, put it behind, go on. Which piece? Lab 03b took the likeliest, or searched for the likeliest sentence. That is right for a translation, which has to say one thing. Let us see what it does to a text that may go anywhere.
+# To write, take the scores at the last place, choose a piece, put it behind, go on. Which piece? Lab 03b took the likeliest, or searched for the likeliest sentence. That is right for a translation, which has to say one thing. Let us see what it does to a text that may go anywhere. (The beginning is a sentence that the model has read in training; nothing is measured on it.)
 
 # %% id="greedy-text" tags=["nbval-ignore-output"]
 def write(tokens, new, choose, remember=True):
@@ -497,14 +498,14 @@ print(pieces.decode(write(tokens, 80, likeliest)[:, 1:].tolist())[0])
 # It has fallen into a rut: what was just said is the likeliest thing to be said again (Holtzman et al. 2020, §3). People do not always say what is likeliest. So a piece is *drawn*, by its probability. But of six thousand pieces most make no sense, and though each is unlikely, together they are drawn often. Three ways to mend that:
 #
 # - **temperature**: divide the scores by it before the softmax. Below 1, what is likely becomes likelier; above 1, all become more alike.
-# - **top-k**: keep the $k$ likeliest pieces (Fan et al. 2018, §5.2).
+# - **top-k**: keep the $k$ likeliest pieces (Fan et al. 2018, §5.4).
 # - **top-p**, the nucleus: keep the *fewest* likeliest pieces that together reach the share $p$ (Holtzman et al. 2020, §3.1). With shares 0.5, 0.3, 0.15, 0.05 and $p = 0.7$, that is two: 0.5 is not enough, and the second reaches it. The piece that crosses the line belongs to it.
 #
 # What is not kept gets share 0, and the others are divided by their sum, so that they sum to 1. If both are asked for, a piece must be kept by both; the nucleus is measured in the shares that the softmax gives, before top-k takes anything away.
 #
-# A way to do it: sort the shares, `ranked, order = shares.sort(dim=-1, descending=True)`. `ranked.cumsum(dim=-1) - ranked` is what lies *above* each piece: it stays if that is less than $p$. To put the ranked shares back in the pieces' own order: `torch.zeros_like(shares).scatter(-1, order, ranked)`.
+# A way to do it: sort the shares, `ranked, order = shares.sort(dim=-1, descending=True)`. `ranked.cumsum(dim=-1) - ranked` is what lies *above* each piece: it stays if that is less than $p$. For top-k, `kept[..., k:] = False` crosses out all ranks from $k$ on. To put the ranked shares back in the pieces' own order: `torch.zeros_like(shares).scatter(-1, order, ranked)`.
 
-# %% id="to_draw_from" tags=["exercise"] minutes=15 difficulty=4 teaches="temperature, top-k and the nucleus"
+# %% id="to_draw_from" tags=["exercise"] minutes=20 difficulty=4 teaches="temperature, top-k and the nucleus"
 def to_draw_from(scores, temperature=1.0, top_k=None, top_p=1.0):
     """The shares by which the next piece is drawn.
 
@@ -518,7 +519,7 @@ def to_draw_from(scores, temperature=1.0, top_k=None, top_p=1.0):
     ranked, order = shares.sort(dim=-1, descending=True)
     kept = ranked.cumsum(dim=-1) - ranked < top_p
     if top_k is not None:
-        kept = kept & (torch.arange(scores.shape[-1], device=scores.device) < top_k)
+        kept[..., top_k:] = False
     ranked = ranked * kept
     ranked = ranked / ranked.sum(dim=-1, keepdim=True)
     return torch.zeros_like(shares).scatter(-1, order, ranked)
@@ -527,7 +528,7 @@ def to_draw_from(scores, temperature=1.0, top_k=None, top_p=1.0):
     # ranked, order = shares.sort(dim=-1, descending=True)
     # kept = ...
     # if top_k is not None:
-    #     kept = kept & ...
+    #     ...
     # ranked = ranked * kept
     # ranked = ...
     # return torch.zeros_like(shares).scatter(-1, order, ranked)
@@ -701,7 +702,7 @@ show(figure, alt="Bits a byte of four sources against Shakespeare's share of the
      "WordNet's the most.")
 
 # %% [markdown] id="mix-read"
-# The curve is steep where a source is rare. That is why mixing pays: the first few percent of a source bring much, and cost the others next to nothing, since these had plenty. It is also why 3 % of Wikipedia made sense.
+# The curve is steep where a source is rare. That is why mixing pays: the first few percent of a source bring much, and cost the others next to nothing, since the others had plenty.
 #
 # **Question.** Wikipedia was read 3.4 times, Common Crawl 0.44 times. Why not read the best source thirty times?
 #
@@ -713,11 +714,10 @@ show(figure, alt="Bits a byte of four sources against Shakespeare's share of the
 # %% [markdown] id="live-idea"
 # ## 6 · A model grows up
 #
-# Now one model for longer: a million parameters, all four sources with the same weight, less than a minute. Before, in the middle and after, it continues the same beginning; the three texts use the same random numbers.
+# Now one model for longer: a million parameters, all four sources with the same weight, less than a minute. At five moments it continues the same beginning, with the same random numbers.
 
 # %% id="live" tags=["nbval-ignore-output"]
-beginnings = small.encode(["The king said unto"] * 2)
-prompt = torch.tensor([[END, *row] for row in beginnings], device=lab.device)
+prompt = torch.tensor([[END, *small.encode(["The king said unto"])[0]]], device=lab.device)
 live, live_steps = tiny(128, 4, 4, 128), budget(cpu=260, gpu=2_000, smoke=4)
 
 
@@ -732,9 +732,9 @@ def says(model, tokens, new, choose):
 
 def look(step):
     """What it says at this step."""
-    if step in (0, live_steps // 10, live_steps):
+    if step in [live_steps * percent // 100 for percent in (0, 10, 30, 60, 100)]:
         live.eval()
-        text = small.decode(says(live, prompt, 40, drawing(temperature=0.8))[:1, 1:].tolist())[0]
+        text = small.decode(says(live, prompt, 40, drawing(temperature=0.8))[:, 1:].tolist())[0]
         print(f"— after {step} steps:{text}\n")
         live.train()
 
@@ -750,13 +750,13 @@ print(f"{live.parameter_count / 1e6:.2f} million parameters, "
 #
 # <details><summary>Answer</summary>
 #
-# What pays most comes first: which letters and pieces are common at all, then whole words, then which word follows which, then the tone of a source, such as names in capitals before a line of a play. What is true pays least, and this model never gets there. For each of these steps there was less loss to win than for the one before.
+# What pays most comes first: which pieces are common at all; then which follow which, so that words come out whole; then the tone of a source. What is true pays least, and this model never gets there: for each of these steps there was less loss to win than for the one before. (How far it came in your five texts, you see yourself; much further needs more than a minute.)
 # </details>
 
 # %% [markdown] id="rival-idea"
 # ## 7 · More than counting?
 #
-# There is a simpler way to guess what comes next: count. Where have these four pieces stood before, and what came after them? If they never did, look at the last three, and so on. Done well, that is **Kneser–Ney** (Chen and Goodman 1999, §3), for twenty years the best one could do. It is given exactly the same training text and the same pieces as the shipped GPT, and both are asked about the same held-out stretches. Yours, which read far less with fewer pieces, is judged on the same places of the books, in bits a byte, so that pieces do not matter.
+# There is a simpler way to guess what comes next: count. Where have these four pieces stood before, and what came after them? If they never did, look at the last three, and so on. Done well, that is **Kneser–Ney** (Chen and Goodman 1999, §3), long the best of all n-grams. It is given exactly the same training text and the same pieces as the shipped GPT, and both are asked about the same held-out stretches. Yours is judged beside them, on other stretches of the same ends, in bits a byte, so that its fewer pieces do not matter; having read half a million pieces once, it will lose.
 
 # %% id="guess-rival" tags=["nbval-ignore-output"]
 guess_rival = predict("Kneser–Ney needs so many bits a byte. How many percent fewer does the "
@@ -811,7 +811,7 @@ show(figure, alt="Left: bits a byte of a five-gram, the GPT trained here and the
      "counting, in percent, with your guess if you made one.")
 
 # %% [markdown] id="context-text"
-# What does it know that counting does not? Counting sees four pieces back, GPT 256. To find out whether it uses them, we exchange what is far away: the first 128 pieces of each stretch come from *another* stretch of the same source, and we look at the last 64, which still have their own 64 to 128 pieces before them.
+# What does it know that counting does not? Counting sees four pieces back, GPT 256. To find out whether it uses them, we exchange what is far away: the first half of each stretch comes from *another* stretch of the same source, and we look at the last 64 pieces, which still have their own 64 to 127 before them. Are they more of a surprise after a beginning that is not theirs?
 
 # %% id="context"
 def last_ones(surprise_of, known):
@@ -823,7 +823,7 @@ def last_ones(surprise_of, known):
     return sum(rise) / len(rise)
 
 
-claim("what stood more than 64 pieces ago lowers GPT's surprise, nats a piece",
+claim("another's beginning, 64 pieces ago or more, makes GPT more surprised: nats a piece",
       last_ones(lambda rows: surprise(shipped, rows), by_shipped), above=0.02,
       control={"counting's": last_ones(surprise_by_counting, by_counting)})
 
@@ -947,10 +947,9 @@ for name in track(names, "writing"):
     by_gpt = write(known_to_it, GO_ON, drawing(**usual))[:, BEGIN + 1 :]
     greedily = write(known_to_it, GO_ON, likeliest)[:, BEGIN + 1 :]
     goes_on[name] = {"held out": real, "shipped GPT": by_gpt, "shipped GPT, greedy": greedily}
-beginnings_read = pieces.decode(beginnings_of("austen")[0][:, 1:].tolist())
-asked_small = torch.tensor([(row * 60)[:60] for row in small.encode(beginnings_read)],
-                           device=lab.device)
-by_yours = small.decode(says(live, asked_small[:12], 90, drawing(**usual))[:, 60:].tolist())
+beginnings_read = pieces.decode(beginnings_of("austen")[0][:12, 1:].tolist())
+asked_small = torch.tensor([row[-24:] for row in small.encode(beginnings_read)], device=lab.device)
+by_yours = small.decode(says(live, asked_small, 90, drawing(**usual))[:, 24:].tolist())
 goes_on["austen"]["yours"] = [row[:GO_ON] for row in pieces.encode(by_yours)]
 shares = {name: {who: copied([list(map(int, row)) for row in rows]) for who, rows in row_of.items()}
           for name, row_of in goes_on.items()}
@@ -965,7 +964,7 @@ claim("runs of eight that the GPT copied, less those of held-out text, mean of t
       paper="Radford et al. 2019, figure 5")
 
 # %% [markdown] id="recite-read"
-# It writes: what it drew has about as many runs from the training text as how the books themselves go on, which it never saw; the Bible repeats itself more than the GPT repeats the Bible. (A few runs more or less are chance: 32 texts a source are about 1,400 runs.) The plays have the most, the held-out ends as well. And greedy search recites more than drawing, in every source: what is likeliest is what was often said.
+# It writes: what it drew has about as many runs from the training text as how the books themselves go on, which it never saw; the Bible repeats itself more than the GPT repeats the Bible. (A few runs more or less are chance: 32 texts a source are about 1,400 runs.) In the plays it copies most, and more than the held-out ends do; the mean hides that. Yours copies next to nothing: it cannot spell well enough to quote. And greedy search recites more than drawing, in every source: what is likeliest is what was often said.
 #
 # **Question.** What in a play is always said the same way?
 #
@@ -1028,42 +1027,41 @@ def found_out(drawn, real):
     return float(100 * (drawn[:, None] < real[None, :]).float().mean())
 
 
-judged, between_real, half = {"usual": [], "plain": []}, [], COUNT // 2
+ways = {"temperature 0.8, nucleus 0.95": usual, "nucleus 0.95": {"top_p": 0.95},
+        "temperature 1": {}}
+judged, between_real = {way: [] for way in ways}, []
 for name in track(names, "judging"):
     known_to_it, real = beginnings_of(name)
-    as_it_comes = write(known_to_it, GO_ON, drawing(seed=1))[:, BEGIN + 1 :]
     true = surprise_of_ends(known_to_it, real)
-    likelier = surprise_of_ends(known_to_it, goes_on[name]["shipped GPT"])
-    judged["usual"].append(found_out(likelier, true))
-    judged["plain"].append(found_out(surprise_of_ends(known_to_it, as_it_comes), true))
-    between_real.append(found_out(true[:half], true[half:]))
-for name, usual_share, plain_share in zip(names, judged["usual"], judged["plain"]):
-    print(f"{name:12} temperature 0.8, nucleus 0.95: ⟨{usual_share:.0f} %⟩; "
-          f"temperature 1: ⟨{plain_share:.0f} %⟩")
+    for way, options in ways.items():
+        drawn = write(known_to_it, GO_ON, drawing(seed=1, **options))[:, BEGIN + 1 :]
+        judged[way].append(found_out(surprise_of_ends(known_to_it, drawn), true))
+    between_real.append(found_out(true[::2], true[1::2]))
+for way, row in judged.items():
+    print(f"{way}: " + ", ".join(f"{name} ⟨{found:.0f} %⟩" for name, found in zip(names, row)))
 claim("pairs in which surprise finds the real text, temperature 0.8 and nucleus 0.95, mean",
-      np.mean(judged["usual"]), above=80, unit="%",
-      control={"drawn as it comes, temperature 1": np.mean(judged["plain"]),
+      np.mean(judged["temperature 0.8, nucleus 0.95"]), above=80, unit="%",
+      control={"drawn as it comes, temperature 1": np.mean(judged["temperature 1"]),
                "two real ones": np.mean(between_real)})
 
 # %% id="fig-judge" tags=["nbval-ignore-output"]
 figure, axes = plt.subplots(figsize=(6.8, 3.4))
-for place, (label, colour, row) in enumerate((("temperature 0.8, nucleus 0.95", colours.VERMILION,
-                                               judged["usual"]),
-                                              ("temperature 1", colours.SKY, judged["plain"]))):
-    axes.bar([x + 0.4 * place - 0.2 for x in range(len(names))], row, width=0.38, color=colour,
-             label=label)
+tones = (colours.VERMILION, colours.ORANGE, colours.SKY)
+for place, ((way, row), colour) in enumerate(zip(judged.items(), tones)):
+    axes.bar([x + 0.27 * (place - 1) for x in range(len(names))], row, width=0.25, color=colour,
+             label=way)
 axes.axhline(50, color=colours.GREY, linestyle=":", linewidth=1.4)
 axes.set_xticks(range(len(names)), names)
 axes.set(ylabel="pairs in which it finds the real one, %", ylim=(0, 105),
          title="A judge that knows only surprise (dotted: chance)")
-axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=2)
+axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=3)
 draw_guess(axes, guess_judge)
 show(figure, alt="For each source, in how many pairs surprise tells the real text from the drawn "
-     "one: nearly always at temperature 0.8 with a nucleus, little better than chance at "
-     "temperature 1.")
+     "one: nearly always at temperature 0.8 with a nucleus, less often with a nucleus alone, and "
+     "little better than chance at temperature 1.")
 
 # %% [markdown] id="judge-read"
-# So there is a bargain. Drawn as it comes, its text is as surprising as a person's, and the judge is blind; but read it (section 4): it wanders. Drawn from the likely, it reads better, and gives itself away. Nothing in between makes a person of it.
+# So there is a bargain. Drawn as it comes, its text is about as surprising as a person's, and the judge is nearly blind; but read it (section 4): it wanders. Drawn from the likely, it reads better, and gives itself away: a nucleus alone somewhat, a low temperature most.
 #
 # **Question.** Would the judge work if it were another model than the author?
 #
@@ -1080,7 +1078,7 @@ show(figure, alt="For each source, in how many pairs surprise tells the real tex
 # | pieces by merging the commonest pair | Sennrich et al. 2016, §3.2 | your spelling is the library's, on every word tried: section 1 |
 # | a GPT beats counting | GPT-2 was best on 7 of 8 sets of language modelling without having learned from them (Radford et al. 2019, abstract) | on each of four sources, on held-out text, the same pieces and the same training text: section 7 |
 # | how sources are mixed matters | table 2.2 says how, not what it brings (Brown et al. 2020) | a quarter of the text brought more than half of a source's gain: section 5 |
-# | nucleus sampling reads more like people | Holtzman et al. 2020, §6 | its texts are *less* surprising than people's, and a judge finds them by that: section 10 |
+# | the nucleus comes nearest to people | in perplexity, with $p$ chosen for that (Holtzman et al. 2020, §5) | with $p = 0.95$ and a low temperature its texts are *less* surprising than people's, and a judge finds them by that: section 10 |
 # | people can hardly tell | 52 % (Brown et al. 2020, §3.9.4) | your own number, with its interval: section 10 |
 # | it does not merely recite | of runs of eight words, most of GPT-2's samples share less than 1 % with its training text, and held-out pages 2.6 % (median; Radford et al. 2019, figure 5) | runs of eight pieces that were copied, beside those of held-out text: section 9 |
 #
@@ -1088,7 +1086,7 @@ show(figure, alt="For each source, in how many pairs surprise tells the real tex
 #
 # **Three questions to ask of any paper**
 #
-# - *What is actually new?* In 2018, little of the machine: the decoder was Vaswani's without its encoder, and language models were old. New was to see that one such model, trained on plain text, could be turned to almost any task with few labels. That is lab 04b.
+# - *What is actually new?* In 2018, little of the machine: the decoder was Vaswani's without its encoder, and language models were old. New was how far one such model, trained on plain text, can be turned to other tasks with few labels; others had begun on that with recurrent networks (Dai and Le 2015; Howard and Ruder 2018). That is lab 04b.
 # - *What is not?* Predicting the next letter is Shannon's game of 1951. Counting did it for decades, and a fair comparison trains it on the same text.
 # - *When does it fail?* When the text runs out, since reading it again teaches less each time; when what is asked was rare in the mix; and where likely and true are not the same.
 
@@ -1098,7 +1096,7 @@ progress()
 # %% [markdown] id="further"
 # ## 12 · Going further
 #
-# **1. The two orders.** Train the tiny model of section 5 once more, evenly mixed, on text that runs *backwards* (`stream.flip(0)`). Shannon's rule says that a text has the same information in either direction. Is it as easy to learn?
+# **1. The two orders.** Train the tiny model of section 5 once more, evenly mixed, on text that runs *backwards* (`stream.flip(0)`). By the chain rule a text has the same probability, whichever end one begins with. Is it as easy to learn?
 #
 # <details><summary>Solution</summary>
 #
@@ -1156,6 +1154,6 @@ progress()
 # The likeliest piece alone crosses any line, so the smallest nucleus has one piece: greedy search.
 # </details>
 #
-# **Reading.** Radford, Narasimhan, Salimans and Sutskever (2018), “Improving Language Understanding by Generative Pre-Training”. Radford et al. (2019), “Language Models are Unsupervised Multitask Learners”. Brown et al. (2020), “Language Models are Few-Shot Learners”, §2 and §3.9. Sennrich, Haddow and Birch (2016), “Neural Machine Translation of Rare Words with Subword Units”. Holtzman et al. (2020), “The Curious Case of Neural Text Degeneration”. Chen and Goodman (1999), “An Empirical Study of Smoothing Techniques for Language Modeling”. Shannon (1951), “Prediction and Entropy of Printed English”.
+# **Reading.** Radford, Narasimhan, Salimans and Sutskever (2018), “Improving Language Understanding by Generative Pre-Training”. Radford et al. (2019), “Language Models are Unsupervised Multitask Learners”. Brown et al. (2020), “Language Models are Few-Shot Learners”, §2 and §3.9. Sennrich, Haddow and Birch (2016), “Neural Machine Translation of Rare Words with Subword Units”. Fan, Lewis and Dauphin (2018), “Hierarchical Neural Story Generation”. Holtzman et al. (2020), “The Curious Case of Neural Text Degeneration”. Chen and Goodman (1999), “An Empirical Study of Smoothing Techniques for Language Modeling”. Shannon (1948), “A Mathematical Theory of Communication”, and (1951), “Prediction and Entropy of Printed English”.
 #
 # Next comes lab 04b, Fine-tuning: the same model, turned to tasks with few labels; and what happens when a test leaks into training.

@@ -38,7 +38,7 @@ def merge_by_popping(word, pair):
     return tuple(merged)
 
 
-def merge_to_a_list(word, pair):
+def merge_with_a_flag(word, pair):
     out = []
     skip = False
     for i, piece in enumerate(word):
@@ -47,7 +47,7 @@ def merge_to_a_list(word, pair):
             continue
         skip = i + 1 < len(word) and piece == pair[0] and word[i + 1] == pair[1]
         out.append(piece + word[i + 1] if skip else piece)
-    return out
+    return tuple(out)
 
 
 def spell_by_rank(word, merges):
@@ -60,11 +60,11 @@ def spell_by_rank(word, merges):
         spelling = merge_by_popping(spelling, min(known, key=rank.get))
 
 
-def spell_as_a_list(word, merges):
+def spell_by_flags(word, merges):
     letters = list(word)
     for a, b in merges:
-        letters = merge_to_a_list(letters, (a, b))
-    return letters
+        letters = merge_with_a_flag(letters, (a, b))
+    return tuple(letters)
 
 
 def loss_by_gather(logits, tokens):
@@ -204,8 +204,8 @@ def batch_by_windows(streams, weights, count, width):
 
 RIGHT = {
     "count_pairs": [pairs_in_a_defaultdict, pairs_by_update, pairs_in_one_go],
-    "merge": [merge_by_popping, merge_to_a_list],
-    "spell": [spell_by_rank, spell_as_a_list],
+    "merge": [merge_by_popping, merge_with_a_flag],
+    "spell": [spell_by_rank, spell_by_flags],
     "next_token_loss": [loss_by_gather, loss_text_by_text, loss_with_the_classes_second],
     "perplexity": [perplexity_by_weights, perplexity_in_a_loop],
     "attend": [attend_in_a_loop, attend_by_einsum, attend_fused],
@@ -312,6 +312,42 @@ def next_token_loss(logits, tokens):
     return F.cross_entropy(logits.reshape(-1, logits.shape[-1]), tokens.reshape(-1))
 """,
         "shift by one",
+    ),
+    (
+        "spell",
+        """
+def spell(word, merges):
+    out = list(word)
+    for a, b in merges:
+        i = 0
+        while i < len(out) - 1:
+            if (out[i], out[i + 1]) == (a, b):
+                out[i : i + 2] = [a + b]
+            i += 1
+    return out
+""",
+        "Hand back a tuple",
+    ),
+    (
+        "next_token_loss",
+        """
+def next_token_loss(logits, tokens):
+    return F.cross_entropy(logits.flatten(0, 1)[:-1], tokens.flatten()[1:])
+""",
+        "shift first, then flatten",
+    ),
+    (
+        "draw",
+        """
+def draw(streams, weights, count, width):
+    torch.manual_seed(0)
+    rows = []
+    for number in torch.multinomial(weights, count, replacement=True).tolist():
+        at = int(torch.randint(len(streams[number]) - width + 1, ()))
+        rows.append(streams[number][at : at + width])
+    return torch.stack(rows)
+""",
+        "Two calls give the same batch",
     ),
     (
         "next_token_loss",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -13,12 +14,16 @@ from squint.checks.engine import Case, Check, edits, exercises
 
 # Byte pairs
 
+NO_DICTIONARY = "hand back a dictionary (a Counter is one) from pairs to numbers"
 LOW = {tuple("low"): 5, tuple("lower"): 2, tuple("newest"): 6, tuple("widest"): 3}
 """The words of Sennrich et al. 2016, algorithm 1."""
+NO_TUPLE = "Hand back a tuple, tuple(…), not a list: words are keys of a dictionary below, which lists cannot be."
 
 
 def counted(found: Any) -> list[tuple[str, str, int]]:
     """The pairs in alphabetical order, without those that were counted as none."""
+    if not isinstance(found, Mapping):
+        raise TypeError(NO_DICTIONARY)
     return sorted((str(a), str(b), int(number)) for (a, b), number in dict(found).items() if number)
 
 
@@ -51,6 +56,14 @@ count_pairs = Check(
     }))  # fmt: skip
 
 
+def tuples(got: Any, want: Any, case: Case) -> str | None:
+    """Pieces compared as they are; a list is told apart."""
+    if isinstance(got, list):
+        return NO_TUPLE
+    shown = got if isinstance(got, tuple | str) else type(got).__name__
+    return None if got == want else f"expected {want}, got {shown}"
+
+
 def with_strings(word: Any, pair: Any) -> tuple[str, ...]:
     """A mistake: what ends in the first piece and what begins with the second are taken for the pair."""
     return tuple(" ".join(word).replace(" ".join(pair), "".join(pair)).split(" "))
@@ -66,7 +79,8 @@ def only_the_first(word: Any, pair: Any) -> tuple[str, ...]:
 
 def from_the_right(word: Any, pair: Any) -> tuple[str, ...]:
     """A mistake: from right to left."""
-    merged, at = [], len(word) - 1
+    merged: list[str] = []
+    at = len(word) - 1
     while at >= 0:
         both = at > 0 and tuple(word[at - 1 : at + 1]) == tuple(pair)
         merged.insert(0, word[at - 1] + word[at] if both else word[at])
@@ -83,9 +97,10 @@ merge = Check(
         Case("pieces of several letters", ("th", "e", "re", "th", "e"), ("th", "e")),
         Case("a piece that ends like the pair's first", ("xa", "b", "a", "b"), ("a", "b")),
         Case("a piece that begins like the pair's second", ("a", "bx", "a", "b"), ("a", "b")),
+        Case("pieces that spell what the pair spells", ("a", "bc", "ab", "c"), ("ab", "c")),
         Case("the pair turned round", ("h", "t", "h"), ("t", "h")), Case("no such pair", tuple("low"), ("w", "l")),
         Case("one letter", ("a",), ("a", "a"))],
-    normal=lambda found: list(found) if isinstance(found, list | tuple) else found,
+    compare=tuples,
     hints=(
         "Walk along the word with a place. What is there is the pair, or it is not: how far do you go on in either "
         "case?",
@@ -102,11 +117,14 @@ merge = Check(
             "word[at] + word[at + 1], and not a tuple.",
             MERGED.replace("word[at] + word[at + 1]", "word[at] + ' ' + word[at + 1]"): "There is a space between the "
             "two. The new piece is both, written together."},
+        "tuple(merged)": {"merged": NO_TUPLE},
         "at < len(word)": {
             "at < len(word) - 1": "The last piece is lost where it belongs to no pair: go on to the word's end."},
         "tuple(word[at : at + 2]) == tuple(pair)": {
             "set(word[at : at + 2]) == set(pair) and len(word[at:]) > 1": "A pair that is turned round was merged, "
             "too. The order counts.",
+            "''.join(word[at : at + 2]) == ''.join(pair) and len(word[at : at + 2]) == 2": "You compared what the two "
+            "spell together. Another two can spell the same: compare the pieces themselves.",
             "word[at] == pair[0] and at + 1 < len(word)": "You looked at the first piece only. Both must fit."},
     }, versions={
         "A piece that only ends like the pair's first, or begins like its second, was merged. Compare whole pieces; "
@@ -133,8 +151,9 @@ spell = Check(
              ("t", "he")]), Case("a word that two merges compete for", "lower", MERGES),
         Case("the same pieces, learned in another order", "lower", [("w", "e"), ("l", "o"), ("we", "r"), ("e", "r")]),
         Case("a new word", "slower", MERGES), Case("nothing fits", "xyz", MERGES),
-        Case("a merge that fits twice", "nener", MERGES), Case("one letter", "a", MERGES), Case("no merges", "ab", [])],
-    normal=lambda found: list(found) if isinstance(found, list | tuple) else found,
+        Case("a merge that fits twice", "nener", MERGES), Case("and once more", "anan", [("a", "n")]),
+        Case("one letter", "a", MERGES), Case("no merges", "ab", [])],
+    compare=tuples,
     hints=(
         "Begin with single letters. Each merge in the list was learned on words in which all before it were made.",
         "spelling = tuple(word); then for each pair of merges, in order: spelling = merge(spelling, pair)."),
@@ -149,8 +168,10 @@ spell = Check(
             "for pair in merges[:1]": "Only the first merge was made. Go through all of them.",
             "for pair in merges[1:]": "The first merge was left out."},
         "spelling = merge(spelling, pair)": {
+            "merge(spelling, pair)": "merge changes nothing, it returns the new word: keep that.",
             "spelling = merge(tuple(word), pair)": "Each merge began again with single letters. Hand it what the one "
             "before it made."},
+        "return spelling": {"return list(spelling)": NO_TUPLE},
         "spelling = tuple(word)": {"spelling = (word,)": "Begin with single letters, tuple(word), not with the word."},
     }, versions={
         "You took the longest piece that fits at each place. Byte pairs are merged in the order in which they were "
@@ -204,6 +225,10 @@ next_token_loss = Check(
             "-before.log_softmax(dim=-1).mean()": "That is the mean of all pieces' log-probabilities. Take that of the "
             "piece that came.",
             "-F.cross_entropy(before.flatten(0, 1), after.flatten())": "The sign is wrong: a loss is above zero.",
+            "F.cross_entropy(logits.flatten(0, 1), tokens.roll(-1, 1).flatten())": "The last place was held against "
+            "the text's first token. Nothing is known of what comes after it: leave it out.",
+            "F.cross_entropy(logits.flatten(0, 1)[:-1], tokens.flatten()[1:])": "The end of one text was held against "
+            "the beginning of the next: shift first, then flatten.",
             "before.flatten(0, 1).softmax(dim=-1).gather(1, after.flatten()[:, None]).mean()": "That is the mean "
             "probability. The loss is the mean of its negative logarithm."},
     }))  # fmt: skip
@@ -303,14 +328,15 @@ attend = Check(
 
 
 def block_of(weight: Tensor) -> Any:
-    """A block that mixes what it is given with the mean of all it has seen; it remembers as the lab's blocks do."""
+    """A block that mixes what it is given with the mean of all it has seen; it remembers, in two heads."""
 
     def block(x: Tensor, past: tuple[Tensor, Tensor] | None) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        key, value = x @ weight, x @ weight.mT
+        key, value = torch.stack([x @ weight, x], dim=1), torch.stack([x @ weight.mT, -x], dim=1)
         if past is not None:
             key, value = torch.cat([past[0], key], dim=-2), torch.cat([past[1], value], dim=-2)
         mean = value.cumsum(dim=-2) / torch.arange(1, value.shape[-2] + 1, device=x.device)[:, None]
-        return (x + mean[..., -x.shape[-2] :, :] + 0.1 * key[..., -x.shape[-2] :, :]).tanh(), (key, value)
+        seen = (mean + 0.1 * key)[..., -x.shape[-2] :, :].sum(dim=1)
+        return (x + seen).tanh(), (key, value)
 
     block.__name__ = f"a block of width {len(weight)}"
     return block
@@ -325,7 +351,7 @@ def machine(label: str, batch: int, new: int, old: int, blocks: int, draw: Any, 
     """A small GPT, and what it remembers of a text."""
     tokens = (9 * draw(batch, new)).long().abs() % 7
     stack = [block_of(0.7 * draw(dim, dim)) for _ in range(blocks)]
-    memory = [(draw(batch, old, dim), draw(batch, old, dim)) for _ in range(blocks)] if old else None
+    memory = [(draw(batch, 2, old, dim), draw(batch, 2, old, dim)) for _ in range(blocks)] if old else None
     return Case(label, tokens, draw(7, dim), draw(16, dim), stack, unit, memory)
 
 
@@ -352,6 +378,8 @@ gpt = Check(
             "memory[0][0].shape[-2].",
             "first = memory[0][0].shape[-1] if memory else 0": "That is the vectors' width. How many tokens are "
             "remembered: memory[0][0].shape[-2].",
+            "first = memory[0][0].shape[1] if memory else 0": "That is the number of heads. The tokens are on the last "
+            "axis but one: memory[0][0].shape[-2].",
             "first = memory[0][0].shape[-2] - 1 if memory else 0": "The places begin one too early: the last of the "
             "remembered has that one.",
             "first = memory[0][0].shape[-2] + 1 if memory else 0": "The places begin one too late."},
@@ -369,6 +397,7 @@ gpt = Check(
             "memory[number].",
             "memory[-1 - number] if memory else None": "The memories went to the wrong blocks."},
         "remembered.append(past)": {
+            "pass": "Nothing is remembered: append each block's past.",
             "remembered = [past]": "Only the last block's memory came back. Collect that of each.",
             "remembered.insert(0, past)": "The memories came back in reverse: the first block's comes first."},
         "norm(x), remembered": {
@@ -427,23 +456,28 @@ to_draw_from = Check(
         Case("more than there are", FOUR, top_k=9)],
     hints=(
         "Softmax first, then sort. Who stays can be said of the ranked shares; then they go back to their pieces.",
-        "kept = ranked.cumsum(dim=-1) - ranked < top_p, and if top_k is given, also torch.arange(vocabulary) < top_k. "
+        "kept = ranked.cumsum(dim=-1) - ranked < top_p, and if top_k is given, kept[..., top_k:] = False. "
         "ranked * kept, divided by its sum along the last axis (keepdim=True); then scatter by `order`."),
     misconceptions=edits({
+        "(scores / temperature).softmax(dim=-1)": {
+            "scores.softmax(dim=-1) / temperature": "You divided the shares. Divide the scores, before the softmax."},
         "scores / temperature": {
             "scores * temperature": "You multiplied by the temperature. Divide: below 1, the likely become likelier.",
             "scores": "The temperature is not used: divide the scores by it."},
         NUCLEUS: {
             "ranked.cumsum(dim=-1) <= top_p": "The piece that crosses p was dropped, and so what is kept stays below "
             "p. Ask what lies *above* each piece: cumsum − ranked.",
+            "ranked.cumsum(dim=-1) < top_p": "The piece that crosses p was dropped, and of all pieces the last. What "
+            "lies *above* a piece is cumsum − ranked.",
             "ranked >= 1 - top_p": "You kept pieces above a share. The nucleus is the fewest that *together* reach p.",
             "ranked < top_p": "You asked whether a piece's own share is below p. Sum what lies above it: cumsum.",
             "ranked.cumsum(dim=-1) < 2": "The nucleus is not used: top_p changes nothing."},
         "descending=True": {"descending=False": "You sorted from the unlikeliest up: descending=True."},
-        "kept = kept & (": {
-            "kept = kept | (": "A piece stays if both keep it: &, not |.",
-            "kept = (": "With top_k given, the nucleus was forgotten: both must keep a piece, kept & …."},
-        "< top_k": {"<= top_k": "One too many: ranks begin at 0, so the k likeliest are those below k."},
+        "kept[..., top_k:] = False": {
+            "kept[..., top_k + 1 :] = False": "One too many: ranks begin at 0, so the k likeliest are those below k.",
+            "kept[..., :top_k] = True": "A piece stays only if both keep it: cross out the ranks from top_k on.",
+            "kept = torch.arange(kept.shape[-1]) < top_k": "With top_k given, the nucleus was forgotten: both must "
+            "keep a piece."},
         "ranked / ranked.sum(dim=-1, keepdim=True)": {
             "ranked": "The shares do not sum to 1 any more: divide by their sum.",
             "ranked / ranked.sum()": "You divided by the sum over all texts. Each text's shares sum to 1: dim=-1.",
@@ -477,6 +511,7 @@ NO_STRETCH = "A row is not a stretch of neighbouring tokens of one source: strea
 NOT_THE_LAST = "No row ever ends with the last token: there are len(stream) - width + 1 places to begin at."
 NOT_THE_FIRST = "No row ever begins with the first token. Every place is as likely, from 0."
 NOT_EVERYWHERE = "All rows of a source begin at one place. Every place is as likely as any other."
+ALIKE = "Two calls give the same batch: something inside sets the seed anew. Training would read one batch for ever."
 UNEVEN = "Some places are drawn more often than others. Every place of a source is as likely."
 
 
@@ -523,6 +558,14 @@ def mixed(got: Any, want: Any, case: Case) -> str | None:
     return None
 
 
+def batches_differ(function: Any, case: Case) -> str | None:
+    """no two batches are alike"""
+    if case.args[2] != 2_000:  # one case will do
+        return None
+    first, second = (torch.stack(list(function(*case.args))) for _ in range(2))
+    return ALIKE if torch.equal(first, second) else None
+
+
 draw = Check(
     cases=lambda seed: [
         spread(seed, (9,), tensor([1.0]), 2, 4, "one source, two rows"),
@@ -531,7 +574,7 @@ draw = Check(
         spread(seed, (7, 6), tensor([3.0, 1.0]), 4_000, 5, "weights that do not sum to 1"),
         spread(seed, (6, 9), tensor([0.0, 1.0]), 2_000, 3, "a source that is never read"),
         spread(seed, (3,), tensor([1.0]), 5, 3, "a source as long as a row")],
-    compare=mixed,
+    compare=mixed, laws=[batches_differ],
     hints=(
         "For each row: first the source, then the place.",
         "torch.multinomial(weights, count, replacement=True).tolist() are the sources of the rows. For each, first = "

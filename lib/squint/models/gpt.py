@@ -150,8 +150,8 @@ def surprise(
 def pretrained(name: str = "gpt") -> tuple[GPT, BPE, dict[str, Any]]:
     """A trained GPT of the course, ready to be asked, its pieces of words, and its card.
 
-    Made by `data/recipes/gpt.py`; the card says from what, and how good it is. `gpt_small` has a quarter of the weights
-    and the same pieces.
+    Made by `data/recipes/gpt.py`; the card says from what, and how good it is. `name` is its folder below `data/`; all
+    of them have the pieces of `gpt`.
 
     Raises:
         DataError: a file is missing or not what it was.

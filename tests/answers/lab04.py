@@ -122,7 +122,7 @@ def attend_fused(query, key, value, past=None):
 def gpt_by_places(tokens, table, positions, blocks, norm, memory=None):
     old = memory[0][0].size(-2) if memory is not None else 0
     places = torch.arange(old, old + tokens.shape[1], device=tokens.device)
-    x = F.embedding(tokens, table) + positions[places]
+    x = table[tokens] + positions[places]
     new = []
     for block, past in zip(blocks, memory or [None] * len(blocks), strict=True):
         x, kept = block(x, past)

@@ -515,13 +515,18 @@ ALIKE = "Two calls give the same batch: something inside sets the seed anew. Tra
 UNEVEN = "Some places are drawn more often than others. Every place of a source is as likely."
 
 
+def as_rows(got: Any) -> Tensor:
+    """A batch as a tensor on the CPU, whatever it is made of."""
+    rows = torch.stack([torch.as_tensor(row) for row in got]) if isinstance(got, list | tuple) else torch.as_tensor(got)
+    return rows.cpu().long()
+
+
 def mixed(got: Any, want: Any, case: Case) -> str | None:
     """Whether a batch is drawn by weight, and from everywhere; None if it is."""
     streams, weights, count, width = case.args
-    rows = torch.stack(list(got)) if isinstance(got, list | tuple) else torch.as_tensor(got)
+    rows, weights = as_rows(got), weights.cpu()
     if list(rows.shape) != [count, width]:
         return f"The batch should be [{count}, {width}], rows and tokens, and is {list(rows.shape)}."
-    rows = rows.cpu().long()
     source, place = rows // 1_000 - 1, rows % 1_000
     steps = torch.arange(width)
     if not bool(((source == source[:, :1]) & (place == place[:, :1] + steps)).all()):
@@ -562,7 +567,7 @@ def batches_differ(function: Any, case: Case) -> str | None:
     """no two batches are alike"""
     if case.args[2] != 2_000:  # one case will do
         return None
-    first, second = (torch.stack(list(function(*case.args))) for _ in range(2))
+    first, second = (as_rows(function(*case.args)) for _ in range(2))
     return ALIKE if torch.equal(first, second) else None
 
 

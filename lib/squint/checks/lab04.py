@@ -331,7 +331,8 @@ def block_of(weight: Tensor) -> Any:
     """A block that mixes what it is given with the mean of all it has seen; it remembers, in two heads."""
 
     def block(x: Tensor, past: tuple[Tensor, Tensor] | None) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        key, value = torch.stack([x @ weight, x], dim=1), torch.stack([x @ weight.mT, -x], dim=1)
+        mix = weight.to(x)
+        key, value = torch.stack([x @ mix, x], dim=1), torch.stack([x @ mix.mT, -x], dim=1)
         if past is not None:
             key, value = torch.cat([past[0], key], dim=-2), torch.cat([past[1], value], dim=-2)
         mean = value.cumsum(dim=-2) / torch.arange(1, value.shape[-2] + 1, device=x.device)[:, None]

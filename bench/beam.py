@@ -9,13 +9,11 @@ They take turns in one process and medians are compared. Peak memory is that of 
 
 import argparse
 import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import torch
+from _sides import peak_memory, peak_of
 
 from squint.models.seq2seq import Config, Seq2Seq
 from squint.text.decode import beam_search
@@ -86,27 +84,12 @@ def theirs() -> Callable[[torch.Tensor, int], int]:
 SIDES = {"squint": ours, "transformers": theirs}
 
 
-def peak_memory(side: str, steps: int) -> float:
-    """Megabytes that a process needs at most to decode, over what it needs to hold the model."""
-    command = [sys.executable, __file__, "--memory-of", side, "--steps", str(steps)]
-    return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[-1])
-
-
-def high_water() -> int:
-    """The most memory this process has had, in KiB (Linux; 0 elsewhere). Unlike ru_maxrss, none of its parent's."""
-    status = Path("/proc/self/status")
-    lines = status.read_text().splitlines() if status.exists() else []
-    return next((int(line.split()[1]) for line in lines if line.startswith("VmHWM")), 0)
-
-
 def report_memory(side: str, steps: int) -> None:
     """In a process of its own: print the peak in megabytes."""
     decode = SIDES[side]()
     # Once in small, so that what is only loaded at the first call does not count.
     decode(sources()[:1], 2)
-    before = high_water()
-    decode(sources(), steps)
-    print((high_water() - before) / 1024)
+    print(peak_of(lambda: decode(sources(), steps)))
 
 
 def main() -> None:
@@ -128,7 +111,7 @@ def main() -> None:
             times[side].append(time.perf_counter() - start)
             assert tokens == SENTENCES * options.steps, (side, tokens)
     medians = {side: statistics.median(several[1:]) for side, several in times.items()}
-    memory = {side: peak_memory(side, options.steps) for side in SIDES}
+    memory = {side: peak_memory(__file__, side, "--steps", str(options.steps)) for side in SIDES}
     print(f"beam search, width {WIDTH}, {SENTENCES} sentences, {options.steps} tokens each, ", end="")
     print(f"{torch.get_num_threads()} threads, torch {torch.__version__}")
     print(f"{'':>14} {'seconds':>9} {'tokens/s':>10} {'peak memory, MB':>17}")

@@ -11,14 +11,12 @@ both alike. Peak memory is that of a process that trains one side only.
 import argparse
 import math
 import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+from _sides import peak_memory, peak_of
 
 from squint.data import translations
 from squint.models.seq2seq import Config, Seq2Seq, shift_right, translation_loss
@@ -104,27 +102,16 @@ def batches(tokens: int, count: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
     return [(source.padded(rows), target.padded(rows)) for rows in drawn]
 
 
-def peak_memory(side: str, tokens: int) -> float:
-    """Megabytes that a process needs at most to take two steps, over what it needs to import everything."""
-    command = [sys.executable, __file__, "--memory-of", side, "--tokens", str(tokens)]
-    return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
-
-
-def high_water() -> int:
-    """The most memory this process has had, in KiB (Linux; 0 elsewhere). Unlike ru_maxrss, none of its parent's."""
-    status = Path("/proc/self/status")
-    lines = status.read_text().splitlines() if status.exists() else []
-    return next((int(line.split()[1]) for line in lines if line.startswith("VmHWM")), 0)
-
-
 def report_memory(side: str, tokens: int) -> None:
     """In a process of its own: print the peak in megabytes."""
-    before = high_water()
-    step = step_of(side)
     rows = torch.randint(3, CONFIG.vocabulary, (tokens // 16, 16))
-    for _ in range(2):
-        step(rows, rows)
-    print((high_water() - before) / 1024)
+
+    def two_steps() -> None:
+        step = step_of(side)
+        for _ in range(2):
+            step(rows, rows)
+
+    print(peak_of(two_steps))
 
 
 def main() -> None:
@@ -151,7 +138,7 @@ def main() -> None:
     for batch in epoch:
         for side, step in steps.items():
             whole[side].append(step(*batch))
-    memory = {side: peak_memory(side, tokens) for side in SIDES}
+    memory = {side: peak_memory(__file__, side, "--tokens", str(tokens)) for side in SIDES}
     print(
         f"training step, {CONFIG.blocks}+{CONFIG.blocks} blocks of {CONFIG.dim}, vocabulary {CONFIG.vocabulary:,}, ",
         end="",

@@ -186,7 +186,8 @@ def failure(standard: Standard, mine: Trial, i: int, conclude: bool = True) -> s
         return _module_failure(standard, mine, i, where)
     value, want = (run.normalised(check, v) for v in (outcome.value, standard.solved.outcome(i).value))
     if value is None and want is not None:
-        return "Your function returned None. Is the `return` missing?"
+        some = any(other.value is not None for other in mine.outcomes)
+        return f"{where}it returned None." if some else "Your function returned None. Is the `return` missing?"
     if check.compare:
         try:
             return check.compare(value, want, case) or ""

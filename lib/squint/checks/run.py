@@ -365,7 +365,12 @@ def _itself(value: Any) -> Any:
 
 
 def _changed(now: Any, before: Any) -> bool:
-    return isinstance(before, Tensor) and not torch.equal(before.nan_to_num(), now.nan_to_num())
+    """Whether something is not what it was when it was `cloned`."""
+    if isinstance(before, Tensor):
+        return not torch.equal(before.nan_to_num(), now.nan_to_num())
+    if isinstance(before, list | tuple) and not hasattr(before, "_fields"):
+        return len(now) != len(before) or any(map(_changed, now, before))
+    return now is not before
 
 
 def _finite(value: Any) -> bool:

@@ -1086,7 +1086,7 @@ show(figure, alt="For each source, in how many pairs surprise tells the real tex
 #
 # **Three questions to ask of any paper**
 #
-# - *What is actually new?* In 2018, little of the machine: the decoder was Vaswani's without its encoder, and language models were old. New was how far one such model, trained on plain text, can be turned to other tasks with few labels; others had begun on that with recurrent networks (Dai and Le 2015; Howard and Ruder 2018). That is lab 04b.
+# - *What is actually new?* In 2018, little of the machine: the decoder was Vaswani's without its encoder, and language models were old. New was how far one such model, trained on plain text, can be turned to other tasks with few labels; others had begun on that with recurrent networks (Dai and Le 2015; Howard and Ruder 2018). That is [lab 04b](04b_fine_tuning.ipynb).
 # - *What is not?* Predicting the next letter is Shannon's game of 1951. Counting did it for decades, and a fair comparison trains it on the same text.
 # - *When does it fail?* When the text runs out, since reading it again teaches less each time; when what is asked was rare in the mix; and where likely and true are not the same.
 
@@ -1156,4 +1156,4 @@ progress()
 #
 # **Reading.** Radford, Narasimhan, Salimans and Sutskever (2018), “Improving Language Understanding by Generative Pre-Training”. Radford et al. (2019), “Language Models are Unsupervised Multitask Learners”. Brown et al. (2020), “Language Models are Few-Shot Learners”, §2 and §3.9. Sennrich, Haddow and Birch (2016), “Neural Machine Translation of Rare Words with Subword Units”. Fan, Lewis and Dauphin (2018), “Hierarchical Neural Story Generation”. Holtzman et al. (2020), “The Curious Case of Neural Text Degeneration”. Chen and Goodman (1999), “An Empirical Study of Smoothing Techniques for Language Modeling”. Shannon (1948), “A Mathematical Theory of Communication”, and (1951), “Prediction and Entropy of Printed English”.
 #
-# Next comes lab 04b, Fine-tuning: the same model, turned to tasks with few labels; and what happens when a test leaks into training.
+# Next comes [lab 04b, Fine-tuning](04b_fine_tuning.ipynb): the same model, turned to tasks with few labels; and what happens when a test leaks into training.

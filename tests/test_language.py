@@ -77,17 +77,21 @@ def test_surprise_is_what_the_model_says_of_every_token():
     assert gpt.surprise(model, text)[-1].item() == pytest.approx(last.item(), rel=1e-4)
 
 
-def test_the_shipped_gpt_fits_its_card():
-    model, pieces, card = gpt.pretrained()
+@pytest.mark.parametrize("name", ["gpt", "gpt_small"])
+def test_a_shipped_gpt_fits_its_card(name):
+    model, pieces, card = gpt.pretrained(name)
     assert model.parameter_count == card["parameters"] and len(pieces) == card["config"]["vocabulary"]
+    assert card["made_by"] == f"recipes/{name}.py"
     for part, found in card["metrics"].items():
         assert found["bits_per_byte"] < found["ngram"], part
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("part", ["ends/austen", "book/bible"])
-def test_the_shipped_gpt_scores_what_its_card_says(part):
-    model, pieces, card = gpt.pretrained()
+@pytest.mark.parametrize(
+    ("name", "part"), [("gpt", "ends/austen"), ("gpt", "book/bible"), ("gpt_small", "ends/austen")]
+)
+def test_a_shipped_gpt_scores_what_its_card_says(name, part):
+    model, pieces, card = gpt.pretrained(name)
     kept = card["metrics"][part]
     chosen = recipe.held_out(recipe.Settings())[part]
     rows = books.encoded(pieces, chosen)

@@ -27,7 +27,7 @@ from squint.text.bpe import BPE, END
 from squint.text.ngram import KneserNey
 from squint.text.sampling import generate
 
-LICENCE = "MIT"
+LICENCE, TITLE = "MIT", "GPT on four English texts"
 SAMPLED = {"temperature": 0.8, "top_p": 0.95}
 
 
@@ -188,12 +188,15 @@ def learn(
     return step, pieces, _run.learn(settings, step, batches(tokens, settings), judge, home, minutes, also)
 
 
-def export(settings: Settings, step: train.ModelStep, pieces: BPE, done: int, home: Path) -> dict[str, Any]:
+def export(
+    settings: Settings, step: train.ModelStep, pieces: BPE, done: int, home: Path,
+    name: str = TITLE, made_by: str = "recipes/gpt.py",
+) -> dict[str, Any]:  # fmt: skip
     """Write weights, averaged and in half precision, and the card of what *these* weights, so rounded, are worth."""
     model = _run.keep(step, home)
     assert isinstance(model, GPT)
     return _run.write_card(home, {
-        "name": "GPT on four English texts", "licence": LICENCE, "made_by": "recipes/gpt.py",
+        "name": name, "licence": LICENCE, "made_by": made_by,
         "data": "what squint.data.books learns from in texts/*.txt.gz",
         "parameters": model.parameter_count, "config": asdict(model.config),
         "training": _run.training(settings, home, done), "metrics": measure(model, pieces, settings),
@@ -202,7 +205,7 @@ def export(settings: Settings, step: train.ModelStep, pieces: BPE, done: int, ho
 
 
 RECIPE = _run.Recipe(
-    __file__, Settings, learn, export, title="GPT on four English texts", licence=LICENCE,
+    __file__, Settings, learn, export, title=TITLE, licence=LICENCE,
     origin="trained on the texts of texts/",
 )  # fmt: skip
 

@@ -6,6 +6,7 @@ Run: python data/recipes/gpt_small.py --minutes 90       (on a CPU; `_run.py` sa
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import _run
 import gpt
@@ -26,7 +27,9 @@ class Settings(gpt.Settings):
     batch: int = 32
 
 
-RECIPE = replace(gpt.RECIPE, made_by=__file__, kind=Settings, title="small GPT on four English texts",
+TITLE = "small GPT on four English texts"
+RECIPE = replace(gpt.RECIPE, made_by=__file__, kind=Settings, title=TITLE,
+                 export=partial(gpt.export, name=TITLE, made_by="recipes/gpt_small.py"),
                  files={file: what for file, what in _run.FILES.items() if file != "tokenizer.json"})  # fmt: skip
 
 if __name__ == "__main__":

@@ -369,9 +369,9 @@ class Task(NamedTuple):
 
 
 def task_of(kind, answers, parts):
-    """The questions in pieces."""
-    return Task(kind, answers, *([(pieces.encode(texts), right) for texts, right in part]
-                                 for part in parts))
+    """The questions in pieces; the test's in order of length, so that little is filled up."""
+    learn, test = ([(pieces.encode(texts), right) for texts, right in part] for part in parts)
+    return Task(kind, answers, learn, sorted(test, key=lambda asked: sum(map(len, asked[0]))))
 
 
 tasks = {"who wrote this?": task_of("one", 3, by_author),
@@ -530,10 +530,10 @@ axes.axhline(100 / 3, color=colours.GREY, linestyle=":", linewidth=1.4)
 axes.set_xscale("log", base=2)
 axes.set_xticks(SIZES, SIZES)
 axes.minorticks_off()
-axes.set(xlabel="labels to learn from", ylabel="right, % of 300 sentences", ylim=(25, 102),
+axes.set(xlabel="labels to learn from", ylabel="right, % of 300 sentences", ylim=(0, 102),
          title="Who wrote this? (bars: 95 % intervals; dotted: chance)")
 draw_guess(axes, guess_labels)
-axes.legend(loc="lower right")
+axes.legend(loc="lower center", ncol=2)
 show(figure, alt="Share of right answers against 32, 128 and 512 labels. The pre-trained model is "
      "above all others at all three; counting rises steeply with more labels; the same model from "
      "scratch stays lowest with the same steps, and with 240 comes nearer to counting.")
@@ -827,6 +827,8 @@ show(figure, alt="Passages called dirty against n from 2 to 13. All at n = 2 and
      "changed ones nearly all up to 8, then fewer.")
 
 # %% [markdown] id="own-idea"
+# From 8 words on, hardly a passage of Austen's is called dirty that is clean, and most of what was changed is still found. (The Bible repeats itself.)
+#
 # And the course itself? Lab 04 measured its GPT on ends of books and on three whole books. Has it read them elsewhere? Your filter can say: passages of 40 words from all that is held out, against all four training texts, at $n = 8$.
 
 # %% id="own"

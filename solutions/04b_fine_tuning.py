@@ -621,7 +621,7 @@ def word_by_likelihood(questions):
 
 
 # %% [markdown] id="others-guess-text"
-# Now both tasks, asked by likelihood with no label at all, and fine-tuned with 32, 128 and 512 labels from both starts, with four draws each. All that fine-tuning takes twenty minutes, so it is in the recipe's table, too. One draw of *which word?* you run here, beside the table's.
+# Now both tasks, asked by likelihood with no label at all, and fine-tuned with 32, 128 and 512 labels from both starts, with four draws each. All that fine-tuning takes a quarter of an hour, so it is in the recipe's table, too. One draw of *which word?* you run here, beside the table's.
 
 # %% id="guess-likelihood" tags=["nbval-ignore-output"]
 guess_likelihood = predict("Which word? By chance 25 % are right. By likelihood, with no label?",

@@ -1,6 +1,6 @@
 """Fine-tunes the small GPT to lab 04b's three tasks with 32, 128 and 512 labels, again and again: a table.
 
-Run: python data/recipes/labels.py                     (all of it, some 35 minutes of one core)
+Run: python data/recipes/labels.py                     (all of it, half an hour of one core)
      python data/recipes/labels.py --resume --ship     (go on where it stopped or was killed, then put it into data/)
 
 The code is the lab's own: the cells of its source above the one that reads this table are run here, so no second copy

@@ -94,7 +94,7 @@ from squint.viz.style import draw_guess
 
 # %% id="reader"
 reader, pieces, card = gpt.pretrained("gpt_small")
-shape = reader.config
+reader, shape = reader.to(lab.device), reader.config
 print(f"⟨{shape.blocks}⟩ blocks, ⟨{shape.dim}⟩ wide, ⟨{len(pieces):,}⟩ pieces, "
       f"⟨{reader.parameter_count / 1e6:.1f} million⟩ numbers; sees ⟨{shape.tokens}⟩ tokens at once")
 
@@ -907,7 +907,6 @@ def read_on(start, passages, rate, batch=8):
     return model.eval()
 
 
-reader.to(lab.device)
 usual = dice.sample(passages_of(austen.train), budget(cpu=700, gpu=700, smoke=20))
 leaked = [passage for times, passages in sets.items() for passage in passages * times]
 mixture = dice.sample(usual + leaked, len(usual) + len(leaked))

@@ -25,7 +25,7 @@ from squint.text.sampling import generate
 
 WANTED = 1.3
 OURS, THEIRS = SIDES = ("squint", "transformers")
-CASES = {"gpt, 1 text": (1, 200), "gpt, 8 texts": (8, 200), "smollm2, 1 text": (1, 64), "smollm2, 4 texts": (4, 64)}
+CASES = {"gpt, 1 text": (1, 128), "gpt, 16 texts": (16, 128), "smollm2, 1 text": (1, 64), "smollm2, 4 texts": (4, 64)}
 """How many texts are gone on with, and by how many tokens."""
 KNOWN = 16
 
@@ -33,7 +33,7 @@ KNOWN = 16
 @functools.cache
 def beginnings(case: str) -> torch.Tensor:
     """The first tokens of the held-out ends of books: [texts, KNOWN]."""
-    texts = [text for name in books.NAMES for text in books.source(name).ends[:2]][: CASES[case][0]]
+    texts = [text for name in books.NAMES for text in books.source(name).ends[:4]][: CASES[case][0]]
     if case.startswith("gpt"):
         return torch.stack([row[:KNOWN] for row in books.encoded(gpt.pretrained()[1], [text[:400] for text in texts])])
     return torch.tensor([llama.smollm2()[1].encode(text[:400]).ids[:KNOWN] for text in texts])

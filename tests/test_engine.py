@@ -141,6 +141,34 @@ def test_short_lists_are_shown_whole():
     assert compare.difference(got, want, 0, 0) == "in part [1][0], got [3, 5], expected [4, 5]."
 
 
+def in_order(words, turned):
+    return sorted(words, reverse=turned)
+
+
+WORDS = Check(
+    lambda seed: [Case("two words", ["b", "a"], False), Case("turned round", ["b", "c", "a"], True)],
+    HINTS,
+    solution=solution(in_order),
+)
+
+
+def test_a_list_that_is_changed_in_place_is_noticed_and_copied():
+    def answer(words, turned):
+        words.sort(reverse=turned)
+        return words
+
+    got, words = judge(WORDS, answer), ["b", "a"]
+    assert got.passed and "in place" in got.note
+    assert got.usable(words, False) == ["a", "b"] and words == ["b", "a"]
+    assert judge(WORDS, in_order).note is None
+
+
+def test_none_in_one_case_is_said_to_be_in_that_case():
+    hint = judge(WORDS, lambda words, turned: None if turned else sorted(words)).hint
+    assert "turned round" in hint and "returned None" in hint
+    assert "Is the `return` missing?" in judge(WORDS, lambda words, turned: print(words)).hint
+
+
 def test_an_answer_that_changes_its_input_gets_copies_that_keep_the_gradient():
     def in_place(x, scale):
         x *= 2

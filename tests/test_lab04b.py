@@ -28,9 +28,12 @@ def test_a_row_has_one_start_one_end_and_every_text(kind, texts):
     texts = texts[: {"one": 1, "pair": 2, "choice": 5}[kind]]
     rows = SOLUTIONS["layout"](kind, texts)
     assert len(rows) == {"one": 1, "pair": 2, "choice": 4}[kind]
-    for row in rows:
-        assert row[0] == START and row[-1] == EXTRACT and row.count(DELIMITER) == (kind != "one")
-        assert all(any(row[i : i + len(text)] == text for i in range(len(row))) for text in texts[:1])
+    wanted = {"one": [texts], "pair": [texts, texts[::-1]], "choice": [[texts[0], answer] for answer in texts[1:]]}
+    for row, parts in zip(rows, wanted[kind], strict=True):
+        assert row[0] == START and row[-1] == EXTRACT and row.count(DELIMITER) == len(parts) - 1
+        middle = row[1:-1]
+        cut = middle.index(DELIMITER) if DELIMITER in middle else len(middle)
+        assert [middle[:cut], middle[cut + 1 :]][: len(parts)] == parts
 
 
 @settings(deadline=None)

@@ -1391,4 +1391,4 @@ progress()
 #
 # **Reading.** Bahdanau, Cho and Bengio (2015), “Neural Machine Translation by Jointly Learning to Align and Translate”: attention's first success. Vaswani et al. (2017), “Attention Is All You Need”. Clark et al. (2019), “What Does BERT Look At?”. Vig (2019), on the views of section 7. Jain and Wallace (2019), “Attention is not Explanation”, with Wiegreffe and Pinter (2019), “Attention is not not Explanation”. Dao et al. (2022), “FlashAttention”.
 #
-# Next comes lab 03, the Transformer, which stacks what you have built.
+# Next comes [lab 03, the Transformer](03_transformer.ipynb), which stacks what you have built.

@@ -753,4 +753,4 @@ progress()
 #
 # **Reading.** Sennrich, Haddow and Birch (2016), “Neural Machine Translation of Rare Words with Subword Units”. Bahdanau, Cho and Bengio (2015), “Neural Machine Translation by Jointly Learning to Align and Translate”. Wu et al. (2016), “Google's Neural Machine Translation System”, §7. Papineni et al. (2002), “BLEU”, and Post (2018), “A Call for Clarity in Reporting BLEU Scores”. Koehn and Knowles (2017), “Six Challenges for Neural Machine Translation”. Stahlberg and Byrne (2019), “On NMT Search Errors and Model Errors: Cat Got Your Tongue?”. Vaswani et al. (2017), “Attention Is All You Need”, §5 and §6.
 #
-# Next comes lab 04, GPT: the decoder alone, taught to continue any text.
+# Next comes [lab 04, GPT](04_gpt.ipynb): the decoder alone, taught to continue any text.

@@ -1048,3 +1048,7 @@ progress()
 #
 # The extract token is new to a model that is frozen: nothing was ever learned about what to collect there. So the probe shows what stands in the features by itself, and fine-tuning what can be brought there.
 # </details>
+#
+# **Reading.** Radford, Narasimhan, Salimans and Sutskever (2018), “Improving Language Understanding by Generative Pre-Training”. Howard and Ruder (2018), “Universal Language Model Fine-tuning for Text Classification”. Devlin et al. (2019), “BERT: Pre-training of Deep Bidirectional Transformers for Language Understanding”. Brown et al. (2020), “Language Models are Few-Shot Learners”, §4 and appendix C.
+#
+# Next comes [lab 05, Few-shot learners](05_few_shot.ipynb): a real language model, and tasks that it does without being trained for them.

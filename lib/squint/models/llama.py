@@ -159,6 +159,11 @@ def unpermute(weight: Float[Tensor, "out dim"], heads: int) -> Float[Tensor, "ou
     return rearrange(weight, "(head pair two) dim -> (head two pair) dim", head=heads, two=2)
 
 
+def permute(weight: Float[Tensor, "out dim"], heads: int) -> Float[Tensor, "out dim"]:
+    """Llama.cpp's order of the rows of queries and keys, the inverse of `unpermute`."""
+    return rearrange(weight, "(head two pair) dim -> (head pair two) dim", head=heads, two=2)
+
+
 def gguf_weights(file: Path) -> bytes:
     """A GGUF file's four-bit weights as safetensors in half precision, under our names."""
     from gguf import GGUFReader, quants
@@ -205,3 +210,19 @@ def smollm2() -> tuple[Llama, Tokenizer]:
     model.load_state_dict({name: value.float() for name, value in weights.items()}, assign=True)
     tokenizer = Tokenizer.from_file(str(catalogue.path("cache/smollm2-tokenizer.json")))
     return model.eval().requires_grad_(False), tokenizer
+
+
+def in_file_order() -> dict[str, Tensor]:
+    """SmolLM2's weights under our names, but with the rows of queries and keys as they lie in the file (lab 05).
+
+    All others are `smollm2`'s own tensors, not copies.
+
+    Raises:
+        DataError: it was not fetched yet, or a file is not what it was.
+    """
+    model, _ = smollm2()
+    heads = {"to_query": model.config.heads, "to_key": model.config.shared_heads}
+    return {
+        name: permute(weight, heads[part]) if (part := name.split(".")[-2]) in heads else weight
+        for name, weight in model.state_dict().items()
+    }

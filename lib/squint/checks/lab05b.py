@@ -8,7 +8,7 @@ from functools import partial
 import torch
 from torch import Tensor, tensor
 
-from squint.checks.engine import Case, Check, edits, exercises
+from squint.checks.engine import Case, Check, Mistake, edits, exercises
 
 Draw = Callable[..., Tensor]
 
@@ -28,10 +28,10 @@ X_TOKEN, Y_TOKEN = "F.pad(xs, (0, 1))", "F.pad(ys[..., None], (xs.shape[-1], 0))
 TURNS = 'rearrange([as_x, as_y], "two batch pairs width -> batch (pairs two) width")'
 interleave = Check(
     cases=drawn(
-        lambda draw: Case("one pair", tensor([[[1.0, 2.0]]]), tensor([[5.0]])),
         lambda draw: Case("two pairs", tensor([[[1.0, 2.0], [3.0, 4.0]]]), tensor([[5.0, 6.0]])),
         lambda draw: Case("three prompts of four pairs", draw(3, 4, 2), draw(3, 4)),
         lambda draw: Case("x is one number", draw(2, 3, 1), draw(2, 3)),
+        lambda draw: Case("one pair", tensor([[[1.0, 2.0]]]), tensor([[5.0]])),
         lambda draw: Case("as many of everything", draw(3, 3, 3), draw(3, 3))),
     gradients=True,
     hints=(
@@ -71,11 +71,15 @@ def ridge(penalty: float) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
     return version
 
 
-def one_zero_for_all(xs: Tensor, ys: Tensor, asked: Tensor) -> Tensor | int:
-    """A mistake: without examples, one number and not one for each prompt."""
-    if xs.shape[1] == 0:
-        return 0
-    return (asked[:, None] @ (torch.linalg.pinv(xs) @ ys[..., None]))[:, 0, 0]
+def without_examples(guess: Callable[[Tensor], Tensor]) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
+    """A mistake: zeros of another shape where there is no example."""
+
+    def version(xs: Tensor, ys: Tensor, asked: Tensor) -> Tensor:
+        if xs.shape[1] == 0:
+            return guess(asked)
+        return (asked[:, None] @ (torch.linalg.pinv(xs) @ ys[..., None]))[:, 0, 0]
+
+    return version
 
 
 def column_times_row(xs: Tensor, ys: Tensor, asked: Tensor) -> Tensor:
@@ -104,11 +108,16 @@ def fit(label: str, draw: Draw, batch: int, k: int, dim: int) -> Case:
     return Case(label, xs, (xs @ draw(batch, dim, 1))[..., 0], draw(batch, dim))
 
 
+EVERY_W = (
+    "Each prompt's point met every prompt's w: [batch, dim] is taken for one matrix. Give it an axis between, "
+    "asked[:, None]."
+)
 least_squares = Check(
     cases=drawn(
-        lambda draw: Case("one example, one number", tensor([[[2.0]]]), tensor([[6.0]]), tensor([[5.0]])),
+        lambda draw: Case("one example, one number", tensor([[[2.0]], [[-1.0]]]), tensor([[6.0], [4.0]]),
+                          tensor([[5.0], [3.0]])),
         lambda draw: fit("three prompts, fewer examples than unknowns", draw, 3, 2, 4),
-        lambda draw: fit("as many examples as unknowns", draw, 2, 3, 3),
+        lambda draw: fit("as many of everything", draw, 3, 3, 3),
         lambda draw: fit("more examples than unknowns", draw, 4, 6, 3),
         lambda draw: Case("no example", torch.zeros(2, 0, 3), torch.zeros(2, 0), draw(2, 3)),
         lambda draw: Case("examples that no function fits", draw(2, 6, 2), draw(2, 6), draw(2, 2)),
@@ -133,41 +142,42 @@ least_squares = Check(
             "each other. Take w's last axis off first, w[..., 0].",
             "(asked[:, None] @ w).squeeze()": "`squeeze()` takes the prompts' axis away, too, where there is one. "
             "Say which axes go: [:, 0, 0].",
-            "asked @ w": "Each prompt's point met every prompt's w: [batch, dim] is taken for one matrix. Give it an "
-            "axis between, asked[:, None].",
+            "(asked @ w)[..., 0]": EVERY_W,
+            "(asked @ w)[:, 0, 0]": EVERY_W,
             "w[..., 0].sum(dim=-1)": "That is the sum of w. Multiply it by the point that is asked.",
-            "(asked[:1, None] @ w)[:, 0, 0]": "All prompts were asked about the first one's point.",
             "(asked[:, None] @ w.mean(dim=0))[:, 0, 0]": "One w for all prompts. Each has its own function."},
     }, versions={
-        **{f"A penalty of {penalty} holds w small (ridge). Least squares has none.": ridge(penalty)
-           for penalty in (1, 0.1, 0.01, 0.001)},
-        "Without examples you return one 0. There is one for each prompt, shape [batch]: asked.new_zeros(len(asked)). "
-        "Or leave the case to the pseudoinverse, which gives them by itself.": one_zero_for_all,
         "With examples, w is a column, [batch, dim, 1], and asked is [batch, dim]: they do not lie on each other. Take "
         "w's last axis off first, w[..., 0].": column_times_row,
         "That adds up x · y, which is a step towards w, not w: the pseudoinverse takes the x's own products out.":
         correlation,
         "That is the answer of the nearest example. Fit a function to all of them.": nearest_example,
-    }))  # fmt: skip
+    }) + tuple(
+        Mistake("A penalty holds w small (ridge). Least squares has none.", version=ridge(penalty))
+        for penalty in (1, 0.5, 0.1, 0.01, 0.001, 1e-4)
+    ) + tuple(
+        Mistake("Without examples there is one 0 for each prompt, shape [batch]: asked.new_zeros(len(asked)). Or leave "
+                "the case to the pseudoinverse, which gives them by itself.", version=without_examples(guess))
+        for guess in (lambda asked: asked.new_zeros(()), torch.zeros_like, lambda asked: 0 * asked[:, :1])
+    ))  # fmt: skip
 
 # Heads
 
 
 def seen(label: str, draw: Draw, batch: int, heads: int, tokens: int, now: list[int], before: list[int]) -> Case:
     """What heads look at, and where the same tokens stand twice."""
-    causal = torch.ones(tokens, tokens, dtype=torch.bool).tril()
-    weights = (2 * draw(batch, heads, tokens, tokens)).masked_fill(~causal, -torch.inf).softmax(dim=-1)
+    weights = (2 * draw(batch, heads, tokens, tokens)).softmax(dim=-1)  # no mask: its zeros would hide mistakes
     return Case(label, weights, tensor(now), tensor(before))
 
 
 PICKED = "weights[:, :, now, before + 1].mean(dim=(0, 2))"
 induction_score = Check(
     cases=drawn(
-        lambda draw: seen("one head, one token that comes again", draw, 1, 1, 4, [3], [0]),
+        lambda draw: seen("two texts", draw, 2, 4, 7, [4, 5, 6], [2, 0, 1]),
         lambda draw: seen("three heads, four tokens twice", draw, 1, 3, 8, [4, 5, 6, 7], [0, 1, 2, 3]),
-        lambda draw: seen("two texts", draw, 2, 4, 7, [4, 5, 6], [1, 2, 3]),
-        lambda draw: seen("only some of the places", draw, 3, 2, 10, [6, 8], [0, 2]),
-        lambda draw: seen("as many of everything", draw, 3, 3, 7, [4, 5, 6], [0, 1, 2])),
+        lambda draw: seen("only some of the places", draw, 3, 2, 10, [8, 5], [2, 1]),
+        lambda draw: seen("as many of everything", draw, 3, 3, 7, [4, 5, 6], [0, 1, 2]),
+        lambda draw: seen("one head, one token that comes again", draw, 1, 1, 4, [3], [0])),
     hints=(
         "Where should a head look, that stands at `now` and wants to know what followed the last time?",
         "weights[:, :, now, before + 1] is [batch, heads, n]: the mean over batch and places."),
@@ -207,12 +217,12 @@ def others_are_silent(joined: Tensor, heads: list[int], part: int) -> Tensor:
 SPAN = "head * part : (head + 1) * part"
 silence = Check(
     cases=drawn(
-        lambda draw: Case("the first of two heads", draw(1, 1, 4), [0], 2),
+        lambda draw: Case("the first of two heads", draw(3, 5, 4), [0], 2),
         lambda draw: Case("the last of three heads", draw(2, 3, 6), [2], 2),
-        lambda draw: Case("two of four heads", draw(2, 5, 12), [1, 3], 3),
+        lambda draw: Case("two of four heads", draw(2, 5, 12), [0, 2], 3),
         lambda draw: Case("no head", draw(2, 2, 6), [], 3),
         lambda draw: Case("all heads", draw(1, 2, 6), [0, 1, 2], 2),
-        lambda draw: Case("heads of four", draw(4, 8), [1], 4)),
+        lambda draw: Case("heads of four", draw(5, 12), [1], 4)),
     hints=(
         "Which numbers of the joined vector are head 0's, and which head 1's? Copy first, then write zeros.",
         "quiet = joined.clone(); for each head: quiet[..., head * part : (head + 1) * part] = 0."),
@@ -221,8 +231,12 @@ silence = Check(
             "torch.zeros_like(joined)": "Everything is zero. Only the named heads say nothing."},
         "quiet[..., ": {
             "quiet[": "The zeros went along the first axis. A head's numbers lie along the last: [..., from : to].",
+            "quiet[:, :, ": "That takes three axes, and there may be fewer or more. [..., from : to] is the last of any.",
             "quiet[:, ": "The zeros went along the second axis. A head's numbers lie along the last: "
             "[..., from : to]."},
+        "for head in heads": {
+            "for head in range(len(heads))": "range(len(heads)) counts the list. The heads' numbers stand in it: for "
+            "head in heads."},
         SPAN: {
             "head * part : head * part + 1": "Only one number of the head is zero. It has `part` of them.",
             "head": "Only the number at place `head` is zero. A head has `part` of them, from head * part on.",
@@ -232,7 +246,10 @@ silence = Check(
             "(head + 1) * part : (head + 2) * part": "That is the next head. Heads count from 0.",
             "head :: joined.shape[-1] // part": "You took every so many-th number, as if heads lay between each other. "
             "A head's numbers lie side by side.",
-            "head * part :": "Everything behind it is zero, too. End at (head + 1) * part."},
+            "head * part : part": "A slice ends at a place, not after a width: (head + 1) * part."},
+        "return quiet": {
+            "return quiet.unflatten(-1, (-1, part))": "The heads are still on an axis of their own. Lay them side by "
+            "side again, in the shape of `joined`."},
     }, versions={
         "It is the other way round: the named heads are all that is left. They are the ones to be silent.":
         others_are_silent,

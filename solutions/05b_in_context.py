@@ -167,7 +167,7 @@ class Fitter(nn.Module):
         super().__init__()
         self.come_in = nn.Linear(DIM + 1, dim)
         self.positions = LearnedPositions(2 * PAIRS, dim)
-        self.blocks = Encoder(blocks, dim, heads, 4 * dim, dropout=0.0, attention=causal_attention)
+        self.blocks = Encoder(blocks, dim, heads, 2 * dim, dropout=0.0, attention=causal_attention)
         self.go_out = nn.Linear(dim, 1)
 
     def forward(self, xs, ys):
@@ -778,7 +778,7 @@ progress()
 #
 #
 # claim("the highest head alone: nats that the repeated tokens cost more",
-#       repeated_without(top[:1]) - whole[0], above=0.1,
+#       repeated_without(top[:1]) - whole[0], above=1,
 #       control={"a random one alone": repeated_without(rivals(3)[:1]) - whole[0]})
 # ```
 #

@@ -176,10 +176,83 @@ def least_squares(xs, ys, asked):
     w = torch.linalg.inv(xs.mT @ xs + 0.01 * eye) @ xs.mT @ ys[..., None]
     return torch.einsum("bd,bdo->b", asked, w)
 """,
-        "penalty of 0.01",
+        "of 0.01 or any other",
     ),
+    ("least_squares", SQUARES.replace("torch.zeros(b)", "torch.zeros_like(asked)"), "one for each prompt"),
+    (
+        "least_squares",
+        """
+def least_squares(xs, ys, asked):
+    w = torch.linalg.pinv(xs) @ ys[..., None]
+    return (asked[..., None] @ w)[:, 0, 0]
+""",
+        "`asked[..., None]` should be turned over",
+    ),
+    (
+        "least_squares",
+        """
+def least_squares(xs, ys, asked):
+    w = torch.linalg.pinv(xs) @ ys[..., None]
+    return asked[:, None] @ w
+""",
+        "shape (2, 1, 1), expected (2,)",
+    ),
+    (
+        "least_squares",
+        """
+def least_squares(xs, ys, asked):
+    w = torch.einsum("bdk,bk->bd", torch.linalg.pinv(xs), ys)
+    return w @ asked.T
+""",
+        "met every prompt's w",
+    ),
+    ("least_squares", SQUARES.replace("torch.zeros(b)", "None"), "one for each prompt"),
     ("induction_score", SCORE.replace("(0, 2)", "-1"), "over the places only"),
     ("induction_score", SCORE.replace("(0, 2)", "0"), "over the texts only"),
+    (
+        "induction_score",
+        """
+def induction_score(weights, now, before):
+    return weights[:, :, before, now].mean((0, 2))
+""",
+        "axes stand in the wrong order",
+    ),
+    (
+        "induction_score",
+        """
+def induction_score(weights, now, before):
+    looked = weights[:, :, now].argmax(-1)
+    return (looked == before + 1).float().mean((0, 2))
+""",
+        "entries differ",
+    ),
+    (
+        "induction_score",
+        """
+def induction_score(weights, now, before):
+    total = 0
+    for text in weights:
+        for i, j in zip(now, before):
+            total += text[:, i, j + 1]
+    return total / len(now)
+""",
+        "The texts were added up",
+    ),
+    ("induction_score", SCORE.replace("[:, :, now", "[now"), "along other axes"),
+    (
+        "silence",
+        """
+def silence(joined, heads, part):
+    split = joined.reshape(*joined.shape[:-1], -1, part).clone()
+    split[..., heads, :] = 0
+    return split
+""",
+        "on an axis of their own",
+    ),
+    ("silence", SILENCE.replace("..., ", ":, :, "), "That takes three axes"),
+    ("silence", SILENCE.replace("(h + 1) * part", "part"), "not after a width"),
+    ("silence", SILENCE.replace("in heads", "in range(len(heads))"), "counts the list"),
+    ("silence", SILENCE.replace("h * part:(h", ":(h"), "entries differ"),
     ("silence", SILENCE.replace("..., ", ""), "along the first axis"),
     ("silence", SILENCE.replace("..., ", ":, "), "along the second axis"),
     ("silence", SILENCE.replace("h * part:(h + 1) * part", "h::part"), "every `part`-th number"),

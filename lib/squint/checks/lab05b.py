@@ -8,7 +8,7 @@ from functools import partial
 import torch
 from torch import Tensor, tensor
 
-from squint.checks.engine import Case, Check, Mistake, edits, exercises
+from squint.checks.engine import Case, Check, edits, exercises
 
 Draw = Callable[..., Tensor]
 
@@ -71,10 +71,10 @@ def ridge(penalty: float) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
     return version
 
 
-def without_examples(guess: Callable[[Tensor], Tensor]) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
-    """A mistake: zeros of another shape where there is no example."""
+def without_examples(guess: Callable[[Tensor], Tensor | None]) -> Callable[[Tensor, Tensor, Tensor], Tensor | None]:
+    """A mistake: something else than a zero for each prompt where there is no example."""
 
-    def version(xs: Tensor, ys: Tensor, asked: Tensor) -> Tensor:
+    def version(xs: Tensor, ys: Tensor, asked: Tensor) -> Tensor | None:
         if xs.shape[1] == 0:
             return guess(asked)
         return (asked[:, None] @ (torch.linalg.pinv(xs) @ ys[..., None]))[:, 0, 0]
@@ -108,10 +108,12 @@ def fit(label: str, draw: Draw, batch: int, k: int, dim: int) -> Case:
     return Case(label, xs, (xs @ draw(batch, dim, 1))[..., 0], draw(batch, dim))
 
 
-EVERY_W = (
-    "Each prompt's point met every prompt's w: [batch, dim] is taken for one matrix. Give it an axis between, "
-    "asked[:, None]."
-)
+NOTHING: dict[str, Callable[[Tensor], Tensor | None]] = {
+    "one 0": lambda asked: asked.new_zeros(()),
+    "a 0 for each number": torch.zeros_like,
+    "a column": lambda asked: 0 * asked[:, :1],
+    "None": lambda asked: None,
+}
 least_squares = Check(
     cases=drawn(
         lambda draw: Case("one example, one number", tensor([[[2.0]], [[-1.0]]]), tensor([[6.0], [4.0]]),
@@ -142,8 +144,8 @@ least_squares = Check(
             "each other. Take w's last axis off first, w[..., 0].",
             "(asked[:, None] @ w).squeeze()": "`squeeze()` takes the prompts' axis away, too, where there is one. "
             "Say which axes go: [:, 0, 0].",
-            "(asked @ w)[..., 0]": EVERY_W,
-            "(asked @ w)[:, 0, 0]": EVERY_W,
+            "(asked @ w)[..., 0]": "Each prompt's point met every prompt's w: [batch, dim] is taken for one matrix. "
+            "Give it an axis between, asked[:, None].",
             "w[..., 0].sum(dim=-1)": "That is the sum of w. Multiply it by the point that is asked.",
             "(asked[:, None] @ w.mean(dim=0))[:, 0, 0]": "One w for all prompts. Each has its own function."},
     }, versions={
@@ -152,14 +154,12 @@ least_squares = Check(
         "That adds up x · y, which is a step towards w, not w: the pseudoinverse takes the x's own products out.":
         correlation,
         "That is the answer of the nearest example. Fit a function to all of them.": nearest_example,
-    }) + tuple(
-        Mistake("A penalty holds w small (ridge). Least squares has none.", version=ridge(penalty))
-        for penalty in (1, 0.5, 0.1, 0.01, 0.001, 1e-4)
-    ) + tuple(
-        Mistake("Without examples there is one 0 for each prompt, shape [batch]: asked.new_zeros(len(asked)). Or leave "
-                "the case to the pseudoinverse, which gives them by itself.", version=without_examples(guess))
-        for guess in (lambda asked: asked.new_zeros(()), torch.zeros_like, lambda asked: 0 * asked[:, :1])
-    ))  # fmt: skip
+        **{f"A penalty, of {penalty} or any other, holds w small (ridge). Least squares has none.": ridge(penalty)
+           for penalty in (1, 0.5, 0.1, 0.01, 0.001, 1e-4, 1e-5, 1e-6)},
+        **{f"Without examples you return {what}. Zeros are wanted, one for each prompt: asked.new_zeros("
+           "len(asked)). Or leave the case to the pseudoinverse, which gives them by itself.": without_examples(guess)
+           for what, guess in NOTHING.items()},
+    }))  # fmt: skip
 
 # Heads
 
@@ -176,7 +176,7 @@ induction_score = Check(
         lambda draw: seen("two texts", draw, 2, 4, 7, [4, 5, 6], [2, 0, 1]),
         lambda draw: seen("three heads, four tokens twice", draw, 1, 3, 8, [4, 5, 6, 7], [0, 1, 2, 3]),
         lambda draw: seen("only some of the places", draw, 3, 2, 10, [8, 5], [2, 1]),
-        lambda draw: seen("as many of everything", draw, 3, 3, 7, [4, 5, 6], [0, 1, 2]),
+        lambda draw: seen("as many of everything", draw, 4, 4, 4, [2, 3, 3, 2], [1, 0, 1, 0]),
         lambda draw: seen("one head, one token that comes again", draw, 1, 1, 4, [3], [0])),
     hints=(
         "Where should a head look, that stands at `now` and wants to know what followed the last time?",
@@ -194,6 +194,8 @@ induction_score = Check(
             "weights[:, :, now][..., before + 1].mean(dim=(0, 2, 3))": "Every place of `now` was paired with every one "
             "of `before`. The first goes with the first: weights[:, :, now, before + 1].",
             "weights[:, :, now, before + 1].sum(dim=(0, 2))": "That is the sum. Take the mean over texts and places.",
+            "weights[:, :, now, before + 1].sum(dim=0).mean(dim=-1)": "The texts were added up. Take the mean "
+            "over them, too.",
             "weights[:, :, now, before + 1].mean()": "One number for all heads. Each has its own: mean(dim=(0, 2)).",
             "weights[:, :, now, before + 1].mean(dim=(0, 1))": "The mean ran over the heads. Over texts and places: "
             "dim=(0, 2).",
@@ -201,6 +203,8 @@ induction_score = Check(
             "too: dim=(0, 2).",
             "weights[:, :, now, before + 1].mean(dim=0)": "The mean ran over the texts only. Take it over the places, "
             "too: dim=(0, 2).",
+            "weights[now, before + 1].mean(dim=(0, 2))": "You look for the places along other axes. Queries and "
+            "keys are the last two: weights[:, :, now, before + 1].",
             "weights[:, :, now, before + 1].amax(dim=(0, 2))": "That is the largest weight. Take the mean.",
             "weights[0][:, now, before + 1].mean(dim=-1)": "Only the first text was looked at."},
     }))  # fmt: skip
@@ -218,10 +222,10 @@ SPAN = "head * part : (head + 1) * part"
 silence = Check(
     cases=drawn(
         lambda draw: Case("the first of two heads", draw(3, 5, 4), [0], 2),
-        lambda draw: Case("the last of three heads", draw(2, 3, 6), [2], 2),
-        lambda draw: Case("two of four heads", draw(2, 5, 12), [0, 2], 3),
+        lambda draw: Case("the last of three heads", draw(5, 7, 6), [2], 2),
+        lambda draw: Case("two of five heads", draw(4, 5, 15), [3, 1], 3),
         lambda draw: Case("no head", draw(2, 2, 6), [], 3),
-        lambda draw: Case("all heads", draw(1, 2, 6), [0, 1, 2], 2),
+        lambda draw: Case("all heads", draw(7, 8, 6), [0, 1, 2], 2),
         lambda draw: Case("heads of four", draw(5, 12), [1], 4)),
     hints=(
         "Which numbers of the joined vector are head 0's, and which head 1's? Copy first, then write zeros.",
@@ -231,7 +235,7 @@ silence = Check(
             "torch.zeros_like(joined)": "Everything is zero. Only the named heads say nothing."},
         "quiet[..., ": {
             "quiet[": "The zeros went along the first axis. A head's numbers lie along the last: [..., from : to].",
-            "quiet[:, :, ": "That takes three axes, and there may be fewer or more. [..., from : to] is the last of any.",
+            "quiet[:, :, ": "That takes three axes. There may be fewer or more: write [..., from : to].",
             "quiet[:, ": "The zeros went along the second axis. A head's numbers lie along the last: "
             "[..., from : to]."},
         "for head in heads": {

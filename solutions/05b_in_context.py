@@ -167,7 +167,7 @@ class Fitter(nn.Module):
         super().__init__()
         self.come_in = nn.Linear(DIM + 1, dim)
         self.positions = LearnedPositions(2 * PAIRS, dim)
-        self.blocks = Encoder(blocks, dim, heads, 2 * dim, dropout=0.0, attention=causal_attention)
+        self.blocks = Encoder(blocks, dim, heads, 4 * dim, dropout=0.0, attention=causal_attention)
         self.go_out = nn.Linear(dim, 1)
 
     def forward(self, xs, ys):
@@ -194,7 +194,7 @@ torch.manual_seed(0)
 fitter, fitter_chance = Fitter().to(lab.device), torch.Generator().manual_seed(0)
 fitter_optimiser = torch.optim.AdamW(fitter.parameters(), betas=(0.9, 0.99), weight_decay=0.0,
                                      fused=True)
-STEPS = budget(cpu=3_000, gpu=8_000, smoke=8)
+STEPS = budget(cpu=3_400, gpu=8_000, smoke=8)
 learn_to_learn(fitter, fitter_optimiser, fitter_chance, 0, STEPS // 2, STEPS)
 print(f"{sum(p.numel() for p in fitter.parameters()):,} weights")
 

@@ -263,7 +263,7 @@ show(figure, alt="Error against the number of examples. The model and least squa
      "With the answers of other prompts the model's error rises, and ends near twice the variance.")
 
 # %% [markdown] id="compare-read"
-# Nobody told it that the functions are linear, nor how one solves equations. It was asked to continue, and the cheapest way to continue was to learn to learn.
+# Nobody told it that the functions are linear, nor how one solves equations. It was asked to continue, and the cheapest way to continue was to learn to learn. (With another seed it explains a point more or less at six examples.)
 #
 # The grey curve ends not far below 2, and not at 1, the price of always saying 0: with others' answers the model fits what cannot be fitted, and guesses on. Its guesses then vary nearly as much as the answers do and have nothing to do with them; and of two such numbers the mean squared difference is the sum of both variances. (The last line above has the two terms. In between it is worse still: whoever fits as many answers as there are unknowns, whatever they are, guesses wildly.)
 #
@@ -712,7 +712,7 @@ claim("weight from each y to its x of the head that is missed most", joining[nee
       above=0.5, control={"the median head's": joining.median()})
 
 # %% [markdown] id="small-heads-read"
-# So it has heads that look at what followed the last time, though no function it was trained on ever showed the same $x$ twice. On fresh examples the highest of them is missed, but little: where the error was about one percent, it grows by a few points. What the model cannot do without is another head, whose score is nothing. It looks from each $y$ at its own $x$: the head that joins what belongs together, the small brother of the one in SmolLM2 that looks one back. To score high and to matter are two things.
+# So it has heads that look at what followed the last time, though no function it was trained on ever showed the same $x$ twice. On fresh examples the highest of them is missed, but little: the error grows by a few points at most. What the model cannot do without is another head, whose score is nothing. It looks from each $y$ at its own $x$: the head that joins what belongs together, the small brother of the one in SmolLM2 that looks one back. To score high and to matter are two things.
 #
 # **Question.** Why does the fitter's top head matter so little, and SmolLM2's so much?
 #

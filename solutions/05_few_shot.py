@@ -39,11 +39,10 @@ lab = begin("05_few_shot")
 
 # %% id="imports"
 import math
-import os
 import random
 import time
 from dataclasses import replace
-from itertools import accumulate, pairwise, permutations
+from itertools import accumulate, pairwise, permutations, takewhile
 
 import matplotlib.pyplot as plt
 import torch
@@ -523,7 +522,8 @@ def rate(model, prompts, answers):
     prompts: texts that begin alike; answers: for each, a list of texts
     """
     texts = [[BEGIN, *encode(text)] for text in prompts]
-    common = os.path.commonprefix([text[:-1] for text in texts])  # it takes lists, too
+    columns = zip(*(text[:-1] for text in texts))
+    common = [column[0] for column in takewhile(lambda some: len(set(some)) == 1, columns)]
     _, memory = read(model, common)
     questions = [text[len(common):] for text in texts]
     spelled = [[encode(answer) for answer in some] for some in answers]
@@ -531,10 +531,10 @@ def rate(model, prompts, answers):
     order = sorted(range(len(texts)), key=lambda i: len(questions[i]) + len(sum(spelled[i], [])))
     rated = {}
     for some in (order[i : i + 32] for i in range(0, len(order), 32)):
-        tokens, places, mask, columns = packed([questions[i] for i in some],
+        tokens, places, mask, said_by = packed([questions[i] for i in some],
                                                [spelled[i] for i in some], len(common))
         states, _ = llama(model, tokens, places, mask, memory)
-        scores = iter((at_columns(states, columns) @ model["table"].T).split(
+        scores = iter((at_columns(states, said_by) @ model["table"].T).split(
             [len(answer) for i in some for answer in spelled[i]]))
         for i in some:
             rated[i] = []

@@ -1,6 +1,6 @@
 """Lab 03's own parts: its small language, its picture, what it measures with, its guard against slow answers.
 
-And the course's library, which does the same as the lab's solutions; for 03 and 03b, what is said of going further.
+And the course's library, which does the same as the lab's solutions.
 """
 
 import datetime

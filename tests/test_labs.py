@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import symtable
 from collections import Counter
 from pathlib import Path
@@ -11,21 +10,19 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
+from squint.course.validate import further
 from squint.names import uses
 
 ROOT = Path(__file__).resolve().parents[1]
 LABS = sorted((ROOT / "labs").glob("*.ipynb"))
 SOLUTIONS = [ROOT / "solutions" / path.name for path in LABS]
 CHECK = "application/vnd.squint.check+json"
-CLAIM = "application/vnd.squint.claim+json"
 
 
-def execute(
-    notebook: nbformat.NotebookNode, folder: Path, monkeypatch, profile: str = "smoke"
-) -> nbformat.NotebookNode:
+def execute(notebook: nbformat.NotebookNode, folder: Path, monkeypatch) -> nbformat.NotebookNode:
     paths = (ROOT / "tests" / "no_network", ROOT / "lib")
     settings = {
-        "PYTHONPATH": os.pathsep.join(map(str, paths)), "SQUINT_PROFILE": profile, "SQUINT_THREADS": "1", "OMP_NUM_THREADS": "1",
+        "PYTHONPATH": os.pathsep.join(map(str, paths)), "SQUINT_PROFILE": "smoke", "SQUINT_THREADS": "1", "OMP_NUM_THREADS": "1",
     }  # fmt: skip
     for key, value in settings.items():
         monkeypatch.setenv(key, value)
@@ -86,25 +83,6 @@ def test_a_lab_ships_without_answers_or_outputs(path):
 
 
 # ---------------------------------------------------------------- the solutions
-
-
-def further(notebook: nbformat.NotebookNode) -> list[str]:
-    """The solutions under “Going further” that are folded away, as code."""
-    texts = [c.source for c in notebook.cells if c.id == "further" and c.cell_type == "markdown"]
-    return re.findall(r"```python\n(.*?)```", "".join(texts), re.DOTALL)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("path", [p for p in SOLUTIONS if further(nbformat.read(p, 4))], ids=lambda p: p.stem)
-def test_what_is_said_of_going_further_is_so(path, tmp_path, monkeypatch):
-    """Each folded solution runs behind its lab, states an outcome as a claim, and the claim holds."""
-    notebook = nbformat.read(path, 4)
-    more = further(notebook)
-    notebook.cells += [nbformat.v4.new_code_cell(code) for code in more]
-    done = execute(notebook, tmp_path, monkeypatch, profile="cpu")
-    assert not errors(done)
-    assert all(any(CLAIM in out.get("data", {}) for out in cell.outputs) for cell in done.cells[-len(more) :])
-    assert not [claim for claim in bundles(done, CLAIM) if not claim["held"]]
 
 
 def sets(code: str) -> set[str]:

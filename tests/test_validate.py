@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from course_tools import FIXTURE, NAME, built_course, cell, code, notebook_of, shown, stream
-from nbformat.v4 import new_output
+from nbformat.v4 import new_markdown_cell, new_output
 
 from squint.course.validate import alike
 
@@ -217,3 +217,18 @@ def test_built_solutions_replay_side_by_side(tmp_path):
 )
 def test_texts_agree_or_not(text, reference, same):
     assert alike(text, reference) is same
+
+
+def test_what_is_folded_away_under_going_further_is_run_and_must_claim_what_holds(tmp_path):
+    says = (
+        "from IPython.display import display\ndisplay({{" + CLAIM + ": {{'claim': 'a', 'held': x == {}}}}}, raw=True)"
+    )
+    folded = [says.format(2), says.format(3), "x", "1 / 0", says.format(2) + "\n1 / 0"]
+    text = "".join(f"<details>\n\n```python\n{each}\n```\n</details>\n" for each in folded)
+    path = notebook_of(tmp_path / "more.ipynb", code("two", "x = 2"), new_markdown_cell(text, id="further"))
+    assert replay(path)[1] == {"two": None}
+    path.with_suffix(".report.json").unlink()
+    status, why, _ = replay(path, options=("--labs-further",))
+    assert status == 1 and why["two"] is None and why["further-1"] is None
+    assert "a: False" in why["further-2"] and "no claim" in why["further-3"]
+    assert all("exception" in why[f"further-{number}"] for number in (4, 5))

@@ -23,8 +23,10 @@ from pathlib import Path
 from queue import Empty
 from typing import Any, NoReturn
 
+import nbformat
 import pytest
-from nbformat import from_dict
+from nbformat import NotebookNode, from_dict
+from nbformat.v4 import new_code_cell
 from nbval.kernel import RunningKernel
 from nbval.plugin import IPyNbCell, IPyNbFile, NbCellError, find_metadata_tags
 
@@ -156,6 +158,15 @@ class LabFile(IPyNbFile):
             share = f"{ignored} of {len(cells)} code cells"
             raise self.CollectError(f"{self.path}: {share} ignore their output; at most {MAX_IGNORED_SHARE:.0%} may.")
         yield from cells
+        if self.config.option.labs_further:
+            yield from self._further(len(found))
+
+    def _further(self, first: int) -> Iterator[FurtherCell]:
+        for number, code in enumerate(further(nbformat.read(self.path, 4)), 1):
+            cell = new_code_cell(code, execution_count=first + number)
+            yield FurtherCell.from_parent(
+                self, name=f"further-{number}", cell_num=first + number, cell=cell, options=defaultdict(bool)
+            )
 
     def setup(self) -> None:
         """Start a kernel in an empty folder, away from the reference."""
@@ -349,6 +360,22 @@ class LabCell(IPyNbCell):
         return seen
 
 
+class FurtherCell(LabCell):
+    """A folded solution under “Going further”: it runs behind its lab and states an outcome as a claim that holds."""
+
+    def compare_outputs(self, test: list[Any], ref: list[Any], skip_compare: Any = None) -> bool:
+        """Whether there is a claim, and all that there are hold."""
+        claims = self._seen(test)[CLAIM]
+        self.comparison_traceback = claims or ["It makes no claim."]
+        return bool(claims) and all(claim.endswith(": True") for claim in claims)
+
+
+def further(notebook: NotebookNode) -> list[str]:
+    """The solutions that are folded away under “Going further”, as code."""
+    texts = "".join(cell.source for cell in notebook.cells if cell.id == "further")
+    return re.findall(r"```python\n(.*?)```", texts, re.DOTALL)
+
+
 def alike(text: str, reference: str) -> bool:
     """Whether two printed texts agree: line by line, ⟨measured⟩ left out, floats to a relative tolerance of 1e-3."""
     text, reference = (_MEASURED.sub("⟨⟩", one) for one in (text, reference))
@@ -363,6 +390,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Options of this plugin."""
     group = parser.getgroup("squint", "the labs of the course")
     group.addoption("--labs", action="store_true", help="replay executed notebooks and hold them to their outputs")
+    group.addoption("--labs-further", action="store_true", help="and run what is folded away under “Going further”")
     group.addoption("--labs-timeout", type=float, default=600.0, help="seconds a cell may run (default: 600)")
     group.addoption("--labs-report", metavar="FILE", help="add what came of every cell to FILE, a line of JSON a cell")
 

@@ -472,19 +472,26 @@ def no_full_matrix(x: Tensor, weight: Tensor, down: Tensor, up: Tensor) -> Tenso
 
 
 class Made(TorchDispatchMode):
-    """Notes the size of whatever is made, views of a matrix apart."""
+    """Notes the size of whatever is made; a matrix's copies and views and changes in place are nothing new."""
 
     def __init__(self, matrix: Tensor) -> None:
         super().__init__()
-        self.place = matrix.untyped_storage().data_ptr()
-        self.sizes: list[torch.Size] = []
+        self.known, self.sizes = {place_of(matrix)}, list[torch.Size]()
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Run it, and note."""
         made = func(*args, **(kwargs or {}))
-        if isinstance(made, Tensor) and made.untyped_storage().data_ptr() != self.place:
-            self.sizes.append(made.squeeze().shape)
+        if isinstance(made, Tensor) and not func._schema.is_mutable:
+            if func is torch.ops.aten.clone.default and place_of(args[0]) in self.known:
+                self.known.add(place_of(made))
+            if place_of(made) not in self.known:
+                self.sizes.append(made.squeeze().shape)
         return made
+
+
+def place_of(x: Tensor) -> int:
+    """Where its numbers lie; views have the place of what they are of."""
+    return x.untyped_storage().data_ptr()
 
 
 def stays_thin(function: Any, case: Case) -> str | None:

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import torch
+
 
 def in_turn(sides: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
     """Wall seconds of every side in every round; one round before them only warms up."""
@@ -50,3 +52,22 @@ def peak_memory(script: str, *options: str) -> float:
 def verdict(found: float, wanted: float) -> str:
     """The ratio beside what is asked for."""
     return f"{found:.2f}× as fast, asked for {wanted:.1f}× {'✓' if found >= wanted else '✗'}"
+
+
+def heading(says: str) -> None:
+    """What is compared, and what stands in the columns of `line`."""
+    print(f"{says}, torch {torch.__version__}")
+    print(f"{'':>25} {'squint':>8} {'transformers':>14} {'peak memory over the model, MB':>33}")
+
+
+def line(
+    script: str, case: str, sides: Mapping[str, Callable[[], object]], rounds: int, units: int, wanted: float
+) -> bool:
+    """Prints a case's units a second and memory on both sides, ours first; returns whether it is as fast as asked."""
+    times = in_turn(sides, rounds)
+    speed = [units / statistics.median(times[side]) for side in sides]
+    memory = [peak_memory(script, side, case) for side in sides]
+    found = ratio(times, *sides)
+    print(f"{case:>25} {speed[0]:>8.1f} {speed[1]:>14.1f} {memory[0]:>25.1f} | {memory[1]:.1f}   "
+          f"{verdict(found, wanted)}", flush=True)  # fmt: skip
+    return found >= wanted

@@ -11,13 +11,12 @@ below what is asked for.
 
 import argparse
 import functools
-import statistics
 import sys
 from collections.abc import Callable
 
 import _theirs
 import torch
-from _sides import in_turn, peak_memory, peak_of, ratio, verdict
+from _sides import heading, line, peak_of
 
 from squint.data import books
 from squint.models import gpt, llama
@@ -66,19 +65,12 @@ def main() -> int:
         work = writer(*options.memory_of)
         print(peak_of(work))
         return 0
-    print(f"tokens/s of greedy decoding with a cache, two threads where not said, torch {torch.__version__}")
-    print(f"{'':>25} {OURS:>8} {THEIRS:>14} {'peak memory over the model, MB':>33}")
+    heading("tokens/s of greedy decoding with a cache, two threads where not said")
     failed = False
     for case, (texts, new, _) in CASES.items():
         writers = {side: writer(side, case) for side in SIDES}
         assert torch.equal(*(work() for work in writers.values())), f"{case}: the sides write different texts"
-        times = in_turn(writers, 2 if options.quick else 9)
-        speed = [texts * new / statistics.median(times[side]) for side in SIDES]
-        memory = [peak_memory(__file__, side, case) for side in SIDES]
-        found = ratio(times, OURS, THEIRS)
-        failed |= found < WANTED
-        print(f"{case:>25} {speed[0]:>8.0f} {speed[1]:>14.0f} {memory[0]:>25.1f} | {memory[1]:.1f}   "
-              f"{verdict(found, WANTED)}", flush=True)  # fmt: skip
+        failed |= not line(__file__, case, writers, 2 if options.quick else 9, texts * new, WANTED)
     return int(failed)
 
 

@@ -12,7 +12,6 @@ that of a process that rates with one side, over the model. Exits with 1 if a ra
 
 import argparse
 import functools
-import statistics
 import sys
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -20,7 +19,7 @@ from typing import Any
 
 import _theirs
 import torch
-from _sides import in_turn, peak_memory, peak_of, ratio, verdict
+from _sides import heading, line, peak_of
 from torch.nn.utils.rnn import pad_sequence
 
 from squint.checks.solution import Source
@@ -84,19 +83,12 @@ def main() -> int:
         work = rater(*options.memory_of)
         print(peak_of(work))
         return 0
-    print(f"items/s, {ITEMS} items behind {SHOTS} shots, {torch.get_num_threads()} threads, torch {torch.__version__}")
-    print(f"{'':>18} {OURS:>8} {THEIRS:>14} {'peak memory over the model, MB':>33}")
+    heading(f"items/s, {ITEMS} items behind {SHOTS} shots, {torch.get_num_threads()} threads")
     failed = False
     for case in CASES:
         raters = {side: rater(side, case) for side in SIDES}
         torch.testing.assert_close(*(work() for work in raters.values()), rtol=0, atol=1e-3)
-        times = in_turn(raters, 1 if options.quick else 5)
-        speed = [ITEMS / statistics.median(times[side]) for side in SIDES]
-        memory = [peak_memory(__file__, side, case) for side in SIDES]
-        found = ratio(times, OURS, THEIRS)
-        failed |= found < WANTED
-        print(f"{case:>18} {speed[0]:>8.1f} {speed[1]:>14.1f} {memory[0]:>25.1f} | {memory[1]:.1f}   "
-              f"{verdict(found, WANTED)}", flush=True)  # fmt: skip
+        failed |= not line(__file__, case, raters, 1 if options.quick else 5, ITEMS, WANTED)
     return int(failed)
 
 

@@ -89,8 +89,7 @@ def stages(what: str) -> list[Stage]:
         tests("library", "tests", *marks, "-n", "2", "--dist", "worksteal", "--ignore", "tests/test_browser.py"),
         tests("browser", "tests/test_browser.py"),
         tests("solutions", "-p", "squint.course.validate", "--labs", "--labs-further", "-n", "2", "--dist", "loadfile",
-              "solutions",
-              env={"PYTHONPATH": str(ROOT / "tests" / "no_network")}),
+              "solutions", env={"PYTHONPATH": str(ROOT / "tests" / "no_network")}),
     ]  # fmt: skip
     return full if what == "test" else [*full, Stage("other Pythons", [PYTHON, "tests/elsewhere.py"])]
 

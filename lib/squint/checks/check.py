@@ -11,8 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
+
+import torch
+from torch import Tensor
 
 from squint.checks import compare
 from squint.checks.solution import Solution, Source
@@ -41,6 +44,18 @@ class Case:
 
 
 Law = Callable[[Callable, Case], str | None]
+
+
+Draw = Callable[..., Tensor]
+"""Draws normal numbers of some shape."""
+
+
+def drawn(*makers: Callable[[Draw], Case]) -> Callable[[int], list[Case]]:
+    """Cases from their makers, each with random numbers of its own."""
+    return lambda seed: [
+        make(partial(torch.randn, generator=torch.Generator().manual_seed(100 * seed + i)))
+        for i, make in enumerate(makers)
+    ]
 
 
 @dataclass(frozen=True)

@@ -22,12 +22,14 @@ import torch
 from torch import Tensor
 
 from squint.checks import compare, elsewhere, laws, modules, run, tell
-from squint.checks.check import Case, Check, Law, Mistake, edits, exercises
+from squint.checks.check import Case, Check, Draw, Law, Mistake, drawn, edits, exercises
 from squint.checks.diagnose import Standard, diagnose
 from squint.checks.run import ModuleTrial, Outcome, OutOfTime, Trial
 from squint.checks.solution import Solution
 
-__all__ = ["Case", "Check", "Law", "Mistake", "Solution", "Verdict", "edits", "exercises", "judge"]
+__all__ = [
+    "Case", "Check", "Draw", "Law", "Mistake", "Solution", "Verdict", "drawn", "edits", "exercises", "judge",
+]  # fmt: skip
 
 VerdictName = Literal["passed", "failed", "not-done", "error", "timeout"]
 UNDECIDED = (

@@ -3,26 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from squint.checks.engine import Case, Check, edits, exercises
+from squint.checks.engine import Case, Check, Draw, drawn, edits, exercises
 from squint.checks.laws import same_gradient
-
-Draw = Callable[..., Tensor]
-
-
-def drawn(*makers: Callable[[Draw], Case]) -> Callable[[int], list[Case]]:
-    """Cases from their makers, each with random numbers of its own."""
-    return lambda seed: [
-        make(partial(torch.randn, generator=torch.Generator().manual_seed(100 * seed + i)))
-        for i, make in enumerate(makers)
-    ]
-
 
 # Rotary positions
 

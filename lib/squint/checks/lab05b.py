@@ -3,23 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 
 import torch
 from torch import Tensor, tensor
 
-from squint.checks.engine import Case, Check, edits, exercises
-
-Draw = Callable[..., Tensor]
-
-
-def drawn(*makers: Callable[[Draw], Case]) -> Callable[[int], list[Case]]:
-    """Cases from their makers, each with random numbers of its own."""
-    return lambda seed: [
-        make(partial(torch.randn, generator=torch.Generator().manual_seed(100 * seed + i)))
-        for i, make in enumerate(makers)
-    ]
-
+from squint.checks.engine import Case, Check, Draw, drawn, edits, exercises
 
 # Prompts of numbers
 

@@ -4,7 +4,9 @@ import torch
 from torch import nn
 
 from squint.models.gpt import GPT
-from squint.models.llama import Llama
+from squint.models.llama import Llama, permute
+from squint.models.palm import PaLM
+from squint.nn.experts import MixtureOfExperts
 
 LLAMA_NAMES = {
     "attention.to_query": "self_attn.q_proj", "attention.to_key": "self_attn.k_proj",
@@ -65,4 +67,52 @@ def llama(model: Llama) -> nn.Module:
     theirs.model.load_state_dict(weights, assign=True)
     theirs.tie_weights()
     theirs.model.rotary_emb = type(theirs.model.rotary_emb)(theirs.config)
+    return theirs
+
+
+@torch.no_grad()
+def palm(model: PaLM) -> nn.Module:
+    """A `CohereForCausalLM` with the weights of a PaLM: the same block, but a pair that is turned are neighbours."""
+    from transformers import CohereConfig, CohereForCausalLM
+
+    config, weights = model.config, dict(model.state_dict())
+    theirs = CohereForCausalLM(CohereConfig(
+        vocab_size=config.vocabulary, hidden_size=config.dim, num_hidden_layers=config.blocks,
+        num_attention_heads=config.heads, num_key_value_heads=1, intermediate_size=config.hidden,
+        max_position_embeddings=config.tokens, logit_scale=1.0, tie_word_embeddings=True,
+        rope_parameters={"rope_type": "default", "rope_theta": 10_000.0}, bos_token_id=None, eos_token_id=None,
+        pad_token_id=None,
+    ))  # fmt: skip
+    for name, heads in (("to_query", config.heads), ("to_key", 1)):
+        weights |= {each: permute(value, heads) for each, value in weights.items() if name in each}
+    for our, their in {"feed_forward_norm": "", "norm": "input_layernorm", **LLAMA_NAMES}.items():
+        weights = {name.replace(our, their): value for name, value in weights.items()}
+    weights["norm.weight"] = weights.pop("input_layernorm.weight")
+    theirs.model.load_state_dict(weights)
+    return theirs
+
+
+@torch.no_grad()
+def mixtral(model: MixtureOfExperts) -> nn.Module:
+    """A `MixtralSparseMoeBlock` with a mixture's weights; every vector it is given must end in a one.
+
+    Its experts are gated and have no biases: here the gate is our hidden layer, what it gates is the one, weights of
+    the one are the biases, and one unit more, always on, brings in those of the output.
+    """
+    from transformers import MixtralConfig
+    from transformers.models.mixtral.modeling_mixtral import MixtralSparseMoeBlock
+
+    experts, dim, hidden = model.widen.shape
+    theirs = MixtralSparseMoeBlock(MixtralConfig(
+        hidden_size=dim + 1, intermediate_size=hidden + 1, num_local_experts=experts, num_experts_per_tok=model.top,
+        hidden_act="relu", experts_implementation="eager",
+    ))  # fmt: skip
+    for parameter in theirs.parameters():
+        parameter.zero_()
+    theirs.gate.weight[:, :dim] = model.router.weight
+    gate, up = theirs.experts.gate_up_proj.chunk(2, dim=1)
+    gate[:, :hidden, :dim], gate[:, :hidden, dim] = model.widen.mT, model.widen_bias[:, 0]
+    gate[:, hidden, dim], up[:, :, dim] = 1, 1
+    theirs.experts.down_proj[:, :dim, :hidden] = model.narrow.mT
+    theirs.experts.down_proj[:, :dim, hidden] = model.narrow_bias[:, 0]
     return theirs

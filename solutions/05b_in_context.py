@@ -787,4 +787,4 @@ progress()
 #
 # **Reading.** Garg, Tsipras, Liang and Valiant (2022), “What Can Transformers Learn In-Context? A Case Study of Simple Function Classes”. Olsson et al. (2022), “In-context Learning and Induction Heads”. Elhage et al. (2021), “A Mathematical Framework for Transformer Circuits”. Hochreiter, Younger and Conwell (2001), “Learning to Learn Using Gradient Descent”.
 #
-# Next comes lab 06, Scale and chains of thought.
+# Next comes [lab 06, Scale](06_scale.ipynb).

@@ -1,6 +1,6 @@
 """Trains the table of lab 06: GPTs of many sizes on bytes of the four texts, each on several amounts of them.
 
-Run: python data/recipes/scaling.py                     (all of it, some 75 minutes of one core; or a GPU)
+Run: python data/recipes/scaling.py                     (all of it, some 45 minutes of one core; or a GPU)
      python data/recipes/scaling.py --minutes 20        (what there is time for, the cheapest first)
      python data/recipes/scaling.py --resume --ship     (go on where it stopped or was killed, then put it into data/)
 

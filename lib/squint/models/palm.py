@@ -1,0 +1,154 @@
+"""PaLM's block (Chowdhery et al. 2022, §2): attention and the small network side by side, not one after the other.
+
+Both read the same normalised copy, so a block has one norm, and what they say is added up at once. The small network is
+gated (SwiGLU), all heads of queries share one of keys and values, positions are rotary, the table of embeddings also
+gives the scores, and nothing has a bias: neither the products nor the norms, which subtract the mean as a `LayerNorm`.
+"""
+
+import itertools
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from squint.nn.cache import Cache
+from squint.nn.grouped import GroupedQueryAttention
+from squint.nn.loss import cross_entropy
+from squint.nn.positions import rotary
+from squint.nn.transformer import SwiGLU
+
+Part = Callable[[Tensor], Tensor]
+Rule = Callable[[Tensor, Part, Part, Part], Tensor]
+
+
+@dataclass(frozen=True)
+class Config:
+    """The shape of a `PaLM`.
+
+    Attributes:
+        vocabulary: how many tokens there are.
+        dim: the width of the vectors.
+        heads: of queries, each of width `dim / heads`; they share one of keys and values.
+        hidden: the width inside the gated networks, which have three matrices: two thirds of a GPT's costs as much.
+        blocks: how many blocks.
+        tokens: the longest sequence.
+    """
+
+    vocabulary: int
+    dim: int = 288
+    heads: int = 6
+    hidden: int = 768
+    blocks: int = 6
+    tokens: int = 256
+
+
+def parallel_block(
+    x: Float[Tensor, "*batch tokens dim"], norm: Part, attention: Part, feed_forward: Part
+) -> Float[Tensor, "*batch tokens dim"]:
+    """x + attention(norm(x)) + feed_forward(norm(x)) (Chowdhery et al. 2022, §2, "parallel layers")."""
+    seen = norm(x)
+    return x + attention(seen) + feed_forward(seen)
+
+
+class ParallelBlock(nn.Module):
+    """One norm, attention and the gated network; `rule` says how they are put together, `parallel_block` if left out.
+
+    Raises:
+        ValueError: if `dim` cannot be split into so many heads.
+    """
+
+    def __init__(self, dim: int, heads: int, hidden: int, rule: Rule = parallel_block):
+        super().__init__()
+        self.norm = nn.LayerNorm(dim, bias=False)
+        self.attention = GroupedQueryAttention(dim, heads, shared_heads=1)
+        self.feed_forward = SwiGLU(dim, hidden)
+        self.rule = rule
+
+    def forward(
+        self, x: Float[Tensor, "batch tokens dim"], table: Float[Tensor, "2 tokens part"], past: Cache | None = None
+    ) -> Float[Tensor, "batch tokens dim"]:
+        """Look back, and think about what was there before looking; `table` is `rotary`'s at the tokens' positions."""
+        return self.rule(x, self.norm, partial(self.attention, table=table, past=past), self.feed_forward)
+
+
+class PaLM(nn.Module):
+    """A language model of parallel blocks; it is asked and trained as a `squint.models.gpt.GPT` is.
+
+    `rule` is that of its blocks.
+    """
+
+    def __init__(self, config: Config, rule: Rule = parallel_block):
+        super().__init__()
+        self.config = config
+        self.embedding = nn.Embedding(config.vocabulary, config.dim)
+        self.blocks = nn.ModuleList(
+            ParallelBlock(config.dim, config.heads, config.hidden, rule) for _ in range(config.blocks)
+        )
+        self.norm = nn.LayerNorm(config.dim, bias=False)
+        self.table: Tensor
+        self.register_buffer("table", rotary(config.tokens, config.dim // config.heads), persistent=False)
+        self.initialise()
+
+    @torch.no_grad()
+    def initialise(self) -> None:
+        """As `GPT.initialise`: 0.02 · √(768 / dim); what writes into the residual stream the smaller, the deeper.
+
+        (The paper's embeddings are as wide as a standard normal, and its scores are divided by √dim instead, §5.)
+        """
+        spread = 0.02 * math.sqrt(768 / self.config.dim)
+        for name, module in self.named_modules():
+            if isinstance(module, nn.Linear):
+                depth = math.sqrt(2 * self.config.blocks) if name.endswith(("to_output", "narrow")) else 1
+                width = math.sqrt(self.config.dim / module.in_features)
+                nn.init.normal_(module.weight, std=spread * width / depth)
+        nn.init.normal_(self.embedding.weight, std=spread)
+
+    @property
+    def parameter_count(self) -> int:
+        """How many numbers are learned."""
+        return sum(parameter.numel() for parameter in self.parameters())
+
+    @property
+    def longest(self) -> int:
+        """How many tokens it can see at once."""
+        return self.config.tokens
+
+    def begin(self) -> list[Cache]:
+        """What there is to remember before the first token: a cache a block."""
+        return [Cache() for _ in self.blocks]
+
+    def features(
+        self, tokens: Int[Tensor, "batch tokens"], past: Sequence[Cache] | None = None
+    ) -> Float[Tensor, "batch tokens dim"]:
+        """What the last block says of each place, normalised; with `past`, of the tokens after those it remembers.
+
+        Raises:
+            ValueError: if there are more tokens than it can see at once.
+        """
+        first = past[0].nodes if past else 0
+        seen = first + tokens.shape[1]
+        if seen > self.longest:
+            raise ValueError(f"this PaLM sees {self.longest} tokens at once, and not {seen}: give it the last of them.")
+        x, table = self.embedding(tokens), self.table[:, first:seen]
+        if torch.is_autocast_enabled(tokens.device.type):
+            # Queries and keys are in half precision then: a table of the same kind keeps them so.
+            table = table.to(torch.get_autocast_dtype(tokens.device.type))
+        for block, remembered in zip(self.blocks, past or itertools.repeat(None), strict=False):
+            x = block(x, table, remembered)
+        return self.norm(x)
+
+    def forward(
+        self, tokens: Int[Tensor, "batch tokens"], past: Sequence[Cache] | None = None, last: int | None = None
+    ) -> Float[Tensor, "batch places vocabulary"]:
+        """How well each token would come next, behind every one of `tokens`, or behind the `last` of them only."""
+        x = self.features(tokens, past)
+        return F.linear(x if last is None else x[:, -last:], self.embedding.weight)
+
+    def loss(self, tokens: Int[Tensor, "batch tokens"]) -> Float[Tensor, ""]:
+        """Mean cross-entropy in nats of every token but the first, each from those before it."""
+        return cross_entropy(self.features(tokens[:, :-1]), self.embedding.weight, tokens[:, 1:])

@@ -405,7 +405,7 @@ if guess_lengths.value is not None:
 axes.set(xlabel="steps of the problem", ylabel="right, %", title="One step more than in training")
 axes.legend(loc="center left")
 show(figure, alt="Percent right against the number of steps. Trained on up to seven steps the line "
-     "stays high. Trained on up to four it is high until four and falls to chance at five.")
+     "stays high. Trained on up to four it is high until four and falls to near chance at five.")
 
 # %% [markdown] id="lengths-read"
 # The fifth step is the same as the fourth: take the result before it, and the next word of the question. But the model has not learned “the next word”. As far as one can see from outside, it has learned that behind the second result belongs the third word, place by place; and the fifth place of the question never held anything but a dot. The vectors of the places where a fifth result is asked for were never trained, either. A chain makes each step easy. It does not make a rule out of what was learned from cases.

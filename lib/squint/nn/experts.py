@@ -135,8 +135,9 @@ class MixtureOfExperts(nn.Module):
         weights, chosen, self.balance = self.route(self.router(tokens), self.top)
         token, place, kept = assign(chosen, self.experts, self.room(len(tokens)))
         self.dropped = 1 - kept.to(weights.dtype).mean()
-        # Embeddings are looked up and summed, forward and backward, faster than rows are indexed and added.
-        answers = self.ask(F.embedding(token, tokens)).flatten(end_dim=1)
+        asked = tokens.index_select(0, token.flatten()).unflatten(0, token.shape)
+        answers = self.ask(asked).flatten(end_dim=1)
+        # Embeddings are summed, forward and backward, faster than rows are indexed and added.
         weights = (weights * kept).to(answers.dtype)
         return F.embedding_bag(place, answers, mode="sum", per_sample_weights=weights).reshape(x.shape)
 

@@ -2,7 +2,7 @@
 # squint:
 #   lab: "06b"
 #   title: Chains of thought
-#   minutes: 85
+#   minutes: 115
 #   promise: Ask small Transformers for an answer at once and step by step, count what each answer costs, let several chains vote, and see how a metric makes a jump out of a slope.
 #   prerequisites: ["06_scale"]
 #   objectives:
@@ -20,7 +20,7 @@
 #
 # *Ask small Transformers for an answer at once and step by step, count what each answer costs, let several chains vote, and see how a metric makes a jump out of a slope.*
 #
-# 85 minutes · after [lab 06, Scale](06_scale.ipynb) · two CPU cores are enough
+# 115 minutes · after [lab 06, Scale](06_scale.ipynb) · two CPU cores are enough
 #
 # **When you are through, you can**
 #
@@ -84,7 +84,7 @@ from squint.viz.blind import interval
 #
 # Try it, and mind what you do: 7 and 5 is 12, so 2; take 8 away, that is −6, so 4 (count back from 10); times 3 is 12, so 2 … Nobody says the 5 at the end without the numbers in between. You went through the same small thought six times, and each time you needed what came out the time before.
 #
-# A Transformer of two blocks cannot go through anything six times. When it reads the last word of the question, that word passes block one and block two, and then there must be an answer. The blocks see all words at once, which is a lot of work side by side; but one after the other they are only two. It may be trained for as long as we like: the way from question to answer stays two blocks long.
+# A Transformer of two blocks cannot go through anything six times. When it reads the last word of the question, that word passes block one and block two, and then there must be an answer. The blocks see all words at once, which is a lot of work side by side; but one after the other they are only two. It may be trained for as long as we like: the way from question to answer stays two blocks long, unless it finds a shortcut.
 #
 # Unless it writes. A token that was written is read again, at the bottom. Who writes six numbers goes through the blocks six times, and finds on the page what came out before.
 #
@@ -172,11 +172,11 @@ for row, after in zip(question(*some).tolist(), chain(*some).tolist()):
 # - **at once**: the question, and the last result;
 # - **in steps**: the question, and all six results;
 # - **dots**: five dots, then the last result. That is as much writing and as much computation as in steps, and nothing on the page;
-# - **backwards** (one size only): the first five results in reverse order, then the last. The same digits as in steps, as many targets to learn from; but what is written does not help with what comes next, since the hardest comes first.
+# - **backwards** (one size only): the first five results in reverse order, then the last. The same digits as in steps, as many targets to learn from, but the hardest comes first: the fifth result, which takes five steps at once.
 #
 # The loss is asked of what is to be written, not of the question. A model that answers at once reads fewer tokens in training. To be fair it gets more steps, as many as make the same training FLOPs.
 #
-# Each problem is drawn fresh; there are some $10 \cdot 21^6$, so no test question was trained on, but for an accident.
+# Each problem is drawn fresh; with 10 starts and 9 + 9 + 3 words a step there are $10 \cdot 21^6$, so no test question was trained on, but for an accident.
 
 # %% id="guess-once" tags=["nbval-ignore-output"]
 guess_once = predict("The largest of three models, asked at once: how many percent of the answers "
@@ -241,7 +241,7 @@ def right_at_last(model, way):
     said = write(model, asked, WAYS[way](results).shape[1])
     return 100 * float((said[:, -1] == results[:, -1]).float().mean())
 
-
+# %% id="remember"
 history = []  # of the smallest model in steps, for section 5
 
 
@@ -252,7 +252,6 @@ def remember(step, model):
         tokens = torch.cat([asked, results], dim=1)[:500, :-1]
         logits = model(tokens, None, STEPS)
         history.append((step, logits, {k: w.clone() for k, w in model.state_dict().items()}))
-
 
 # %% id="train-small"
 SIZES = {"small": 24, "middle": 40, "large": 64}
@@ -279,7 +278,7 @@ for way in ("at once", "in steps", "dots"):
 print("trained: large")
 
 # %% [markdown] id="flops-text"
-# What does an answer cost? With a cache each token that is *read* costs $2N$ FLOPs, once. The question is read, and every token that was written is read again to write the next. Only the last one is not: nobody asks what follows it. And if several answers are drawn to the same question, the question is still read once.
+# What does an answer cost? With a cache each token that is *read* costs $2N$ FLOPs, once. (What attention adds, which grows with the number of tokens before, is left out: with so few it is little.) The question is read, and every token that was written is read again to write the next. Only the last one is not: nobody asks what follows it. And if several answers are drawn to the same question, the question is still read once.
 
 # %% id="answer_flops" tags=["exercise"] minutes=7 difficulty=2 teaches="what an answer costs: tokens that are read, times 2N"
 def answer_flops(parameters, asked, written, samples=1):
@@ -337,21 +336,32 @@ show(figure, alt="Percent right against FLOPs an answer for three sizes. In step
      "also where they cost more than the small model in steps.")
 
 # %% [markdown] id="compare-read"
-# The horizontal axis is the fair one. To the right of the small model that writes its steps stand larger ones that answer at once; they compute more for an answer, and guess. Dots cost as much as steps and buy nothing here: what counts is what stands on the page. Nor does it help to write the same digits in an order in which none follows from the one before.
+# The horizontal axis is the fair one. To the right of the small model that writes its steps stand larger ones that answer at once; they compute more for an answer, and guess. Dots cost as much as steps and buy nothing here: what counts is what stands on the page. Nor does it help to write the same digits in an order that begins with the hardest.
 #
-# A chain gives two things: a memory for the answer, and, in training, five more targets a problem. The model that writes backwards has as many targets. So the order matters, not only their number.
+# Look closer at the model that writes backwards. Given the *right* digits before it, how often is each place right?
+
+# %% id="backwards"
+answer = WAYS["backwards"](results)
+with torch.no_grad():
+    page = torch.cat([asked, answer], dim=1)[:, :-1]
+    hits = models["middle", "backwards"](page, None, STEPS).argmax(dim=-1) == answer
+print("backwards, place by place: "
+      + ", ".join(f"⟨{100 * share:.0f} %⟩" for share in hits.float().mean(dim=0).tolist()))
+
+# %% [markdown] id="backwards-read"
+# It did learn to walk back, from the fifth result to the fourth, and so on to the first: each of those is a single step. (The last place, the result, would follow from the first digit on the page; that it has hardly begun to learn.) But it has to begin with a guess, and so all that it writes by itself is a guess. Steps help if each is small, *the first one, too*.
 #
 # **Question.** Does this prove that two blocks *cannot* do six steps?
 #
 # <details><summary>Answer</summary>
 #
-# No. It shows that this training did not find it, at three sizes. For problems of plus and minus alone there even is a way: add up all numbers side by side and keep the last digit, which is one wide step. A model of ours did not find that either (exercise 2). What is proved is of another kind: a Transformer of fixed depth cannot do *every* long calculation in one pass, and with enough written tokens it can do far more (Merrill and Sabharwal 2023). And dots have helped where a model was shown, in training, how to use them (Pfau et al. 2024).
+# No. It shows that this training did not find it, at three sizes. For problems of plus and minus alone there even is a way: add up all numbers side by side and keep the last digit, which is one wide step. A model of ours did not find that either (exercise 2). What is proved is of another kind, and under an assumption that most who study such things believe: a Transformer of fixed depth cannot do *every* long calculation in one pass, and with enough written tokens it can do far more (Merrill and Sabharwal 2023). And dots have helped where a model was shown, in training, how to use them (Pfau et al. 2024).
 # </details>
 
 # %% [markdown] id="lengths-idea"
 # ## 3 · One step more
 #
-# Whoever can do four steps can do five. Can a model? It is trained in steps on problems of one to four steps, and asked for five, six and seven. So that all else is equal, each question is filled up with dots to seven steps; so `=` and the first result always stand in the same place. The control is the same model trained on one to seven.
+# Whoever can do four steps can do five. Can a model? It is trained in steps on problems of one to four steps, and asked for five, six and seven. Each question is filled up with dots to seven steps, so that `=` and the first result always stand in the same place. (A dot is filling here, and no part of an answer.) The control is the same model trained on one to seven.
 
 # %% id="guess-lengths" tags=["nbval-ignore-output"]
 guess_lengths = predict("Trained on one to four steps, in steps. Of problems with five steps, how "
@@ -408,7 +418,7 @@ show(figure, alt="Percent right against the number of steps. Trained on up to se
      "stays high. Trained on up to four it is high until four and falls to near chance at five.")
 
 # %% [markdown] id="lengths-read"
-# The fifth step is the same as the fourth: take the result before it, and the next word of the question. But the model has not learned “the next word”. As far as one can see from outside, it has learned that behind the second result belongs the third word, place by place; and the fifth place of the question never held anything but a dot. The vectors of the places where a fifth result is asked for were never trained, either. A chain makes each step easy. It does not make a rule out of what was learned from cases.
+# Four steps: no mistake. Five: little better than a guess, and six and seven a guess. And yet the fifth step is the same as the fourth: take the result before it, and the next word of the question. But the model has not learned “the next word”. As far as one can see from outside, it has learned that behind the second result belongs the third word, place by place; and the fifth place of the question never held anything but a dot. The vectors of the places where a fifth result is asked for were never trained, either. A chain makes each step easy. It does not make a rule out of what was learned from cases.
 #
 # **Question.** What could one change so that the fifth step is more like the fourth?
 #
@@ -427,9 +437,11 @@ show(figure, alt="Percent right against the number of steps. Trained on up to se
 # +4 −7 +2 −1 +9 +3 =    d 9 e 8 f 1 a 5 b 8 c 0
 # ```
 #
-# (It begins at 0, and −1 makes a 9.) In training the first place is drawn. And the table gets **holes**: of all facts “9 and 9 is 8”, “1 minus 4 is 7” and so on, three in ten never occur in training. At such a place the model has to guess from what it knows of others. It will be wrong there, and wrong *in the same way* each time. Ask it the same chain again, and the same hole is in the way. Another chain to the same answer may go round it.
+# (These problems have no number to start with: a chain begins at 0, wherever it begins, and −1 makes a 9.) In training the first place is drawn. And the table gets **holes**: of all facts “9 and 9 is 8”, “1 minus 4 is 7” and so on, three in ten never occur in training, but for those that begin at 0. At a hole the model has to guess from what it knows of other facts. It will often be wrong there, and mostly wrong *in the same way*: ask it the same chain again, and the same hole is in the way. Another chain to the same answer may go round it.
 #
 # That is the idea of **self-consistency** (Wang et al. 2022): draw several chains, look at their answers only, and take the commonest. There are many ways to go wrong, and they disagree; those that are right agree.
+#
+# For the vote, compare each answer with each other one of its row, and count. `argmax` takes the first of the highest, and `answers.gather(1, places)` takes from each row what stands at its place: with `places` [batch, 1] it is [batch, 1].
 
 # %% id="majority" tags=["exercise"] minutes=9 difficulty=3 teaches="a majority vote over a batch, and its ties"
 def majority(answers):
@@ -454,7 +466,7 @@ def majority(answers):
 majority = check("majority")
 
 # %% [markdown] id="holes-text"
-# `walk` draws a problem along a chain so that no step of it falls into a hole. The test's problems are drawn without such care.
+# A step is a **move** here, a number from 0 to 17 for +1 … +9, −1 … −9; and `known[result, move]` says of each fact whether it is no hole. `walk` draws a problem along a chain so that no step of it falls into a hole. The test's problems are drawn without such care.
 
 # %% id="holes"
 HOLES, SAMPLES = 0.3, 20
@@ -462,31 +474,31 @@ known = torch.rand(10, 18, generator=torch.Generator().manual_seed(7)) >= HOLES
 known[0] = True  # a chain may begin anywhere: from 0 everything is known
 
 
-def apart(facts):
-    """Facts 0 to 17 as operations and numbers: +1 … +9, −1 … −9."""
-    return facts // 9, facts % 9 + 1
+def apart(moves):
+    """Moves 0 to 17 as operations and numbers: +1 … +9, −1 … −9."""
+    return moves // 9, moves % 9 + 1
 
 
 def walk(count, chance):
-    """Six steps from 0, all of them known: facts [count, STEPS], in the order of the chain."""
-    result, facts = torch.zeros(count, dtype=torch.long), []
+    """Six steps from 0, all of them known: moves [count, STEPS], in the order of the chain."""
+    result, moves = torch.zeros(count, dtype=torch.long), []
     for _ in range(STEPS):
-        fact = torch.multinomial(known[result].float(), 1, generator=chance)
-        result = chain(result, *apart(fact))[:, 0]
-        facts.append(fact)
-    return torch.cat(facts, dim=1)
+        move = torch.multinomial(known[result].float(), 1, generator=chance)
+        result = chain(result, *apart(move))[:, 0]
+        moves.append(move)
+    return torch.cat(moves, dim=1)
 
 
-def from_place(facts, first):
-    """The chain that begins at `first` [batch] and goes round: places, facts there, results."""
+def from_place(moves, first):
+    """The chain that begins at `first` [batch] and goes round: places, moves there, results."""
     places = (first[:, None] + torch.arange(STEPS)) % STEPS
-    there = facts.gather(1, places)
+    there = moves.gather(1, places)
     return places, there, chain(torch.zeros_like(first), *apart(there))
 
 
-def ask_round(facts):
-    equals = torch.full((len(facts), 1), EQUALS)
-    return torch.cat([TOKEN[apart(facts)], equals], dim=1)
+def ask_round(moves):
+    equals = torch.full((len(moves), 1), EQUALS)
+    return torch.cat([TOKEN[apart(moves)], equals], dim=1)
 
 
 def round_trips(chance, batch=64):
@@ -494,14 +506,14 @@ def round_trips(chance, batch=64):
     first = torch.randint(STEPS, (batch,), generator=chance)
     places = (first[:, None] + torch.arange(STEPS)) % STEPS
     along = walk(batch, chance)
-    facts = torch.zeros_like(along).scatter(1, places, along)
-    answer = torch.stack([places + FIRST_PLACE, from_place(facts, first)[2]], dim=2)
-    return ask_round(facts), answer.flatten(1)
+    moves = torch.zeros_like(along).scatter(1, places, along)
+    answer = torch.stack([places + FIRST_PLACE, from_place(moves, first)[2]], dim=2)
+    return ask_round(moves), answer.flatten(1)
 
 
-def meets_hole(facts, first):
+def meets_hole(moves, first):
     """Whether the chain from this place needs a fact that was never shown: [batch]."""
-    _, there, after = from_place(facts, first)
+    _, there, after = from_place(moves, first)
     before = F.pad(after[:, :-1], (1, 0))
     return ~known[before, there].all(dim=1)
 
@@ -557,6 +569,11 @@ clear = 100 * float((each_way == totals[:, None]).cpu()[~holes].float().mean())
 blocked = 100 * float((each_way == totals[:, None]).cpu()[holes].float().mean())
 print(f"chains that meet a hole: ⟨{100 * holes.float().mean():.0f} %⟩; right among them "
       f"⟨{blocked:.0f} %⟩, among the others ⟨{clear:.0f} %⟩")
+shut = holes.all(dim=1)  # problems with a hole on all six ways
+voted = (majority(answers) == totals).cpu().float()
+print(f"problems where all six ways meet one: ⟨{100 * shut.float().mean():.0f} %⟩; the vote of "
+      f"{SAMPLES} is right in ⟨{100 * voted[shut].mean():.0f} %⟩ of them, in "
+      f"⟨{100 * voted[~shut].mean():.0f} %⟩ of the others")
 
 
 def cost(model, samples=1):
@@ -601,10 +618,11 @@ axes.set(xscale="log", xlabel="FLOPs an answer", ylabel="right, %",
 axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
 show(figure, alt="Percent right against FLOPs an answer. The vote of chains that begin anywhere "
      "rises with their number. The vote of chains that begin at one place stays where one greedy "
-     "chain is. A larger model's greedy chain lies near the curve, and its vote above it.")
+     "chain is. A larger model's greedy chain lies near the curve, its vote far to the right and "
+     "higher.")
 
 # %% [markdown] id="votes-read"
-# Twenty chains that go different ways are far better than one. Twenty that all begin at one place are no better than one greedy chain, though they are drawn just as freely: where they meet a hole, they meet it all together. So it is not the number of samples that helps, but that their mistakes have little to do with each other. (Before we built the different ways in, this experiment failed: a half-trained model that always writes the one chain from left to right gained nothing from twenty samples.)
+# A hole is no wall: at many of them the model guesses right, since the table is regular. But a chain that meets one ends wrong more often than not. Twenty chains that go different ways are far better than one. Twenty that all begin at one place are no better than one greedy chain, though they are drawn just as freely: where they meet a hole, they meet it all together. So it is not the number of samples that helps, but that their mistakes have little to do with each other. (Before we built the different ways in, this experiment failed: a half-trained model that always writes the one chain from left to right gained nothing from twenty samples.)
 #
 # The larger model is the rival that a paper should show. Its one chain costs as much as a vote of eight chains of the smaller model, and is about as good. Training it cost more, but only once; a vote is paid for with each answer. And it can vote, too.
 #
@@ -612,7 +630,7 @@ show(figure, alt="Percent right against FLOPs an answer. The vote of chains that
 #
 # <details><summary>Answer</summary>
 #
-# Most chains meet a hole, here more than eight in ten. In some problems all six do, and the rest is luck. In others those that are right are too few to outvote a wrong answer which two or three happen to share.
+# In more than a third of the problems all six ways meet a hole. There it depends on how well holes are guessed, see the second line above. And in others those that are right are too few to outvote a wrong answer which two or three happen to share.
 # </details>
 #
 # ## 5 · A jump, or the metric?
@@ -623,7 +641,7 @@ show(figure, alt="Percent right against FLOPs an answer. The vote of chains that
 #
 # For $n = 6$: where $p$ goes from 0.5 to 0.7 to 0.9, the whole goes from 0.02 to 0.12 to 0.53. The first is a slope, the second has a knee.
 #
-# We have a run to look at: the small model in steps was looked at every ten steps of its training. What we kept are its scores at each place of the chain, with the right results before it. From these one can say how often a whole chain would come out right if each token is *drawn*, without drawing a single one: the probability of a chain is the product of its tokens' probabilities, each given the right ones before it. Then take the mean over the problems.
+# We have a run to look at: the small model in steps was looked at every ten steps of its training. What we kept are its scores at each place of the chain, with the right results before it. From these one can say how often a whole chain would come out right if each token is *drawn*, without drawing a single one: the probability of a chain is the product of its tokens' probabilities, each given the right ones before it. Then take the mean over the problems. (`chances.gather(2, results[:, :, None])` takes the right token's entry at each step.)
 
 # %% id="exact_match" tags=["exercise"] minutes=7 difficulty=2 teaches="a whole answer's probability from its tokens'"
 def exact_match(logits, results):
@@ -645,8 +663,8 @@ def exact_match(logits, results):
 exact_match = check("exact_match")
 
 # %% id="guess-nats" tags=["nbval-ignore-output"]
-guess_nats = predict("Just before one chain in twenty comes out right: how much of the fall in the "
-                     "loss, from a guess among ten digits to the end, is over?",
+guess_nats = predict("The loss goes from ln 10 = 2.30, a guess among ten digits, to almost "
+                     "nothing. How much of that way is gone when 1 chain in 20 is right?",
                      low=0, high=100, unit="%")
 
 # %% id="metrics"
@@ -659,7 +677,8 @@ for step, logits, _ in history:
     wholes_right.append(float(hits.all(dim=1).float().mean()))  # greedy: all from first to last
     nats.append(float(F.cross_entropy(logits.flatten(0, 1), kept_results.flatten())))
     expected.append(float(exact_match(logits, kept_results)))
-print("steps of training   nats a token   tokens right   p to the 6th   whole chains right   drawn")
+print("steps of training   nats a token   tokens right   p to the 6th   whole chains right   "
+      "share expected")
 for i in range(4, min(30, len(at_step)), 5):
     print(f"{at_step[i]:17}   {f'⟨{nats[i]:.2f}⟩':>12}   {f'⟨{100 * tokens_right[i]:.0f} %⟩':>12}"
           f"   {f'⟨{100 * tokens_right[i] ** STEPS:.0f} %⟩':>12}"
@@ -688,15 +707,18 @@ axes[0].plot(at_step[early], [100 * p**STEPS for p in tokens_right[early]], line
 axes[0].set(ylabel="right, %", title="Counted")
 axes[0].legend()
 axes[1].plot(at_step[early], nats[early], color=colours.GREEN)
-axes[1].axhline(guessing, color=colours.GREY, linestyle=":", linewidth=1.2)
+axes[1].axhline(guessing, color=colours.INK, linestyle="--", linewidth=1, label="a guess")
 axes[1].set(ylabel="nats a token", title="The loss")
 if guess_nats.value is not None:
     axes[1].axhline(guessing - guess_nats.value / 100 * (guessing - nats[-1]),
                     color=colours.PINK, linestyle="--", label="your guess")
-    axes[1].legend()
+axes[1].legend()
 axes[2].plot(at_step[early], expected[early], color=colours.VERMILION)
-axes[2].axhline(1 / len(kept_results), color=colours.GREY, linestyle=":")
+axes[2].axhline(1 / len(kept_results), color=colours.INK, linestyle="--", linewidth=1,
+                label="1 in 500")
+axes[2].axhline(10**-STEPS, color=colours.INK, linestyle="-.", linewidth=1, label="six guesses")
 axes[2].set(yscale="log", ylabel="expected share", title="Whole chains, drawn")
+axes[2].legend(loc="lower right")
 for panel in axes:
     panel.axvline(at_step[before], color=colours.GREY, linestyle=":", linewidth=1.2)
     panel.set(xlabel="steps of training")
@@ -707,13 +729,13 @@ show(figure, alt="Three panels against steps of training. Left: tokens right ris
      "whole chains on a logarithmic axis climbs from the start, below what 500 problems can show.")
 
 # %% [markdown] id="metrics-read"
-# One run, three pictures. Whole chains: nothing, nothing, and then nearly everything. Tokens and loss: on their way before; nearly half of the way from a guess to no mistake is gone while hardly a chain is right. The right panel counts whole chains, too, but on a logarithmic axis, and by probabilities in place of a tally. There is no nothing any more: long before the first of 500 chains comes out right (the dotted line), its probability has grown by powers of ten. A tally of 500 cannot show less than 1 in 500.
+# One run, three pictures; the dotted line is where 1 chain in 20 comes out right. Whole chains: nothing, nothing, and then nearly everything. Tokens and loss: on their way before; nearly half of the way from a guess to no mistake is gone while hardly a chain is right. The right panel counts whole chains, too, but on a logarithmic axis, and by probabilities in place of a tally. There is no nothing any more: from six guesses, one in a million, the share grows a thousandfold and more before a tally of 500 drawn chains could be expected to show a single one.
 #
-# (The columns differ, too, in how one writes: at step 250 the greedy chains are all right, and of the drawn ones a quarter is not.)
+# (The columns differ, too, in how one writes: at step 250 the greedy chains are all right, and of the drawn ones a quarter is not. And the first fifty steps are another story: there the model learns no more than that digits come, from one token in 39 to one in ten.)
 #
-# So both are true. The metric makes the knee. And the loss is no straight line either: it, too, falls fastest in the middle, since something is learned there. What one may not conclude from the left panel alone is that nothing happened before.
+# So both are true. The metric makes the knee. And the loss is no straight line either: behind the first fifty steps it, too, falls fastest in the middle, since something is learned there. What one may not conclude from the left panel alone is that nothing happened before.
 #
-# Does the formula hold? Take the checkpoint at which it expects the share nearest to one half, and let it write.
+# Does your expectation hold? Take the checkpoint at which it is nearest to one half, and let it write.
 
 # %% id="draw-wholes"
 nearest = min(range(len(expected)), key=lambda i: abs(expected[i] - 0.5))
@@ -741,12 +763,11 @@ claim("whole chains that were drawn: points from what was expected",
 # in short   3 + 5 + 2 = 8 + 2 = 10
 # ```
 #
-# The third says the same as the second in fewer words. It is how one may write it on paper. The examples are read once, and their keys and values serve all questions, as in lab 05; all questions are rows of one batch, and a row that has written its line's end leaves it.
+# The third says the same as the second in fewer words. It is how one may write it on paper. The examples are read once, and their keys and values serve all questions, as in lab 05; all questions are rows of one batch, and a row that has come to its line's end leaves the batch. (`cache.of(rows)` keeps only those rows of a cache, as often as each is named.)
 
 # %% id="guess-smol" tags=["nbval-ignore-output"]
 guess_smol = predict("Where does a chain help SmolLM2 with sums of three?",
-                     choices=["in neither form", "in the long form only", "in the short form only",
-                              "in both"])
+                     choices=["in neither form", "in steps only", "in short only", "in both"])
 
 # %% id="smol"
 smol, pieces = llama.smollm2()
@@ -821,10 +842,12 @@ SMOL_SIZE = sum(weight.numel() for weight in smol.parameters())
 for way, form in FORMS.items():
     low, high = interval(right[way], ITEMS)
     prompt = len(encode("".join("".join(form(*shot)) for shot in shots))) + 1
-    price = answer_flops(SMOL_SIZE, prompt, len(encode(form(*sums[0])[1])))
+    own, written = (len(encode(part)) for part in form(*sums[0]))
+    alone, behind = (answer_flops(SMOL_SIZE, read, written) / 1e9 for read in (prompt + own, own))
     print(f"{way}: ⟨{right[way]}⟩ of ⟨{ITEMS}⟩ right, interval ⟨{100 * low:.0f}⟩ to "
-          f"⟨{100 * high:.0f} %⟩; ⟨{price / 1e9:.0f}⟩ billion FLOPs")
-    print(f"   {form(*sums[0])[0]} ⟨{texts[way][0][0].strip()}⟩")
+          f"⟨{100 * high:.0f} %⟩; ⟨{behind:.0f}⟩ billion FLOPs, ⟨{alone:.0f}⟩ with the examples")
+    for one, said in zip(sums[:3], texts[way]):
+        print(f"   ⟨{form(*one)[0]} {said[0].strip()}⟩")
 claim("sums that SmolLM2 gets right in steps, more than at once",
       100 * (right["in steps"] - right["at once"]) / ITEMS, above=12, unit="points",
       control={"in the short form": 100 * (right["in short"] - right["at once"]) / ITEMS},
@@ -839,31 +862,43 @@ for at, way in enumerate(FORMS):
 axes.set_xticks(range(len(FORMS)), FORMS)
 axes.set(ylabel="right, %", title="SmolLM2, sums of three" + (
     f" (your guess: {guess_smol.value})" if guess_smol.value is not None else ""))
-show(figure, alt="Three bars with intervals: at once and in the short form about one sum in ten is "
-     "right; in the long form far more, with an interval that lies above the others'.")
+show(figure, alt="Three bars with intervals: at once and in short some one or two sums in ten are "
+     "right; in steps far more, with an interval that lies above the others'.")
 
 # %% [markdown] id="smol-read"
-# A chain helps, and only in one of the two forms. In the short one SmolLM2 has to write the first partial sum right behind the whole question, with nothing to say that two of the three numbers are meant; look at what it writes. In the long form each sum is written out before its result: the model first copies what is to be added, and then has a small question of its own right before it. So it is not enough that steps are written. They have to be steps that the model can do.
-#
-# How sure is one step? If both have to be right, section 5 says what to expect of the whole.
+# A chain helps, and only in one of the two forms. In steps each sum is written out before its result: the model first copies what is to be added, and then has a small question of its own right before it. In short it has to write the first partial sum right behind the whole question, with nothing to say that two of the three numbers are meant; look at what it writes. Let us judge both steps apart, the second by what the model itself had written before it.
 
 # %% id="smol-steps"
-PATTERN = re.compile(r"(\d+) \+ (\d+) = (\d+)")
-steps_done = [PATTERN.findall(said[0]) for said in texts["in steps"]]
-first_right = [bool(done) and done[0] == (str(a), str(b), str(a + b))
-               for done, (a, b, _) in zip(steps_done, sums)]
-second_right = [len(done) > 1 and int(done[1][0]) + c == int(done[1][2])
-                for done, (_, _, c) in zip(steps_done, sums)]
-p_first, p_second = (sum(each) / ITEMS for each in (first_right, second_right))
-print(f"first step right ⟨{100 * p_first:.0f} %⟩, second step right, whatever was before it, "
-      f"⟨{100 * p_second:.0f} %⟩: product ⟨{100 * p_first * p_second:.0f} %⟩; "
-      f"whole ⟨{100 * right['in steps'] / ITEMS:.0f} %⟩")
+PATTERNS = {"in steps": r"(\d+) \+ (\d+) = (\d+), (\d+) \+ (\d+) = (\d+)",
+            "in short": r"(\d+) \+ (\d+) = (\d+)"}
+
+
+def steps_right(way):
+    """Shares of right first steps, and of second ones that follow from what was written."""
+    first, second = [], []
+    for text, (a, b, c) in zip(texts[way], sums):
+        found_in = re.match(PATTERNS[way], text[0].strip())
+        numbers = [int(each) for each in found_in.groups()] if found_in else [-1, -1]
+        partial = numbers[2] if way == "in steps" and found_in else numbers[0]
+        first.append(partial == a + b)
+        second.append(bool(found_in) and numbers[-1] == partial + c)
+    return sum(first) / ITEMS, sum(second) / ITEMS
+
+
+for way in PATTERNS:
+    p_first, p_second = steps_right(way)
+    print(f"{way}: first step right ⟨{100 * p_first:.0f} %⟩, second step, by what was before it, "
+          f"⟨{100 * p_second:.0f} %⟩; product ⟨{100 * p_first * p_second:.0f} %⟩, "
+          f"whole ⟨{100 * right[way] / ITEMS:.0f} %⟩")
+p_first, p_second = steps_right("in steps")
 off = {what: 100 * abs(expected_share - right["in steps"] / ITEMS) for what, expected_share in
        {"the product": p_first * p_second, "the surer step": max(p_first, p_second)}.items()}
 claim("share of right sums: points from the product of both steps' shares", off["the product"],
       below=8, unit="points", control={"from the surer step's alone": off["the surer step"]})
 
 # %% [markdown] id="smol-vote-text"
+# So the second step is no harder in short than in steps. It is the first that fails: it is not enough that steps are written. They have to be steps that the model can do. And where both are done, the whole is about the product of the two, as in section 5.
+#
 # And a vote? Five chains for sixteen of the sums, drawn at temperature 0.7.
 
 # %% id="smol-vote"
@@ -880,7 +915,7 @@ for who, count in (("greedy", by_greedy), ("the first that was drawn", one_of_th
           f"⟨{100 * high:.0f} %⟩")
 
 # %% [markdown] id="smol-vote-read"
-# With so few sums nothing can be said but that five chains are not *much* better than one: the intervals lie over each other. Nor would section 4 expect much. All five write the same sums in the same order, since the examples do; that is “all from one place”. In Wang et al. the questions are texts that can be thought through in several ways, and the model is large enough to do so.
+# With so few sums nothing can be said: the intervals lie over each other, and each is wide. Nor would section 4 expect much. All five write the same sums in the same order, since the examples do; that is “all from one place”, and such a vote won back there what drawing costs, and no more. In Wang et al. the questions are texts that can be thought through in several ways, and the model is large enough to do so.
 #
 # ## 7 · What was claimed, and what you measured
 #
@@ -891,7 +926,7 @@ for who, count in (("greedy", by_greedy), ("the first that was drawn", one_of_th
 # | several chains and a vote are better than one | 17.9 points more on GSM8K (Wang et al. 2022) | yes, where chains go different ways; no, where all begin at one place; not to be seen with SmolLM2: sections 4 and 6 |
 # | sudden abilities are often made by the metric | for most tasks where they were reported, a smoother metric shows no jump (Schaeffer et al. 2023) | whole chains follow $p^6$ within a few points; nearly half of the fall in the loss was over before one chain in twenty was right: section 5 |
 #
-# **What does not carry over.** Our chains were written by a program, and each step is one fact of a small table. Wei et al.'s are texts, the model was trained on none of them, and nobody told it which steps to take. Our jump is one along the training of one small model; theirs are along the size. Our holes were made on purpose, so that different ways fail at different places; how far large models' mistakes are independent has to be measured on them. And a chain that is written is not always the reason for the answer: for our models see exercise 1, for large ones Turpin et al. (2023).
+# **What does not carry over.** Our chains were written by a program, and each step is one fact of a small table. Wei et al.'s are texts, the model was trained on none of them, and nobody told it which steps to take. Our jump is one along the training of one small model; theirs are along the size. Our holes were made on purpose, so that different ways fail at different places; how far large models' mistakes are independent has to be measured on them. And a chain that is written need not be the reason for the answer: in our models it is (exercise 1), in large ones not always (Turpin et al. 2023).
 #
 # **Three questions to ask of any paper**
 #
@@ -935,9 +970,9 @@ progress()
 #
 #
 # def sums_at_once(chance):
-#     facts = torch.randint(18, (64, STEPS), generator=chance)
+#     moves = torch.randint(18, (64, STEPS), generator=chance)
 #     first = torch.zeros(64, dtype=torch.long)
-#     return ask_round(facts), from_place(facts, first)[2][:, -1:]
+#     return ask_round(moves), from_place(moves, first)[2][:, -1:]
 #
 #
 # adder = learn(new_model(24), sums_at_once, 10 * TRAINING, "plus and minus")
@@ -946,7 +981,7 @@ progress()
 #       control={"in steps, with holes in the table": greedy})
 # ```
 #
-# No, twice. Its loss stays near $\ln 10 = 2.3$ nats, the price of a guess among ten. Where it begins there is hardly a slope to go down: a rule that takes five of the six steps into account is hardly better than none.
+# No, twice (and it takes a minute to see it). Where it begins there is hardly a slope to go down: a rule that takes five of the six steps into account is hardly better than none.
 # </details>
 #
 # **3. How sure is a vote?** Where at least 12 of 20 chains agree, is the answer more often right than where fewer do?
@@ -962,7 +997,7 @@ progress()
 #       unit="%", control={"the other votes": 100 * (winner == totals)[~sure].float().mean()})
 # ```
 #
-# Yes: the votes say how sure one may be, which a single chain does not (Wang et al. 2022 saw the same).
+# Yes: how far the votes agree says how sure one may be (Wang et al. 2022 saw the same).
 # </details>
 #
 # **Reading.** Wei et al. (2022), “Chain-of-Thought Prompting Elicits Reasoning in Large Language Models”. Wang et al. (2022), “Self-Consistency Improves Chain of Thought Reasoning in Language Models”. Schaeffer, Miranda and Koyejo (2023), “Are Emergent Abilities of Large Language Models a Mirage?”. Wei et al. (2022b), “Emergent Abilities of Large Language Models”. Merrill and Sabharwal (2023), “The Expressive Power of Transformers with Chain of Thought”. Pfau, Merrill and Bowman (2024), “Let's Think Dot by Dot”. Nye et al. (2021), “Show Your Work: Scratchpads for Intermediate Computation with Language Models”. Ling et al. (2017), “Program Induction by Rationale Generation”. Turpin et al. (2023), “Language Models Don't Always Say What They Think”.

@@ -464,4 +464,69 @@ def exchanged(parameters, dim, blocks, tokens, replicas=1, slices=1, stages=1):
 """,
         "nobody to hand on",
     ),
+    (
+        "valley",
+        """
+def valley(sizes, losses):
+    a, b, c = np.polyfit(sizes, losses, 2)
+    return float(np.exp(-b / (2 * a)))
+""",
+        "logarithm of the size",
+    ),
+    (
+        "route",
+        """
+def route(scores, top):
+    p = scores.softmax(dim=-1)
+    largest, chosen = p.topk(top, dim=-1)
+    n = scores.shape[1]
+    share = F.one_hot(chosen, n).mean(dim=(0, 1))
+    return largest / largest.sum(-1, keepdim=True), chosen, n * (share * p.mean(dim=0)).sum()
+""",
+        "whole numbers, where floats",
+    ),
+    (
+        "route",
+        """
+def route(scores, top):
+    p = scores.softmax(dim=-1)
+    largest, chosen = p.topk(top, dim=-1)
+    n = scores.shape[1]
+    share = F.one_hot(chosen, n).float().mean(dim=(0, 1))
+    balance = n * (share * p.detach().mean(dim=0)).sum()
+    return largest / largest.sum(-1, keepdim=True), chosen, balance
+""",
+        "cannot teach the router",
+    ),
+    (
+        "exchanged",
+        """
+def exchanged(parameters, dim, blocks, tokens, replicas=1, slices=1, stages=1):
+    def ring(chips, numbers):
+        return 2 * 2 * (chips - 1) / chips * numbers
+
+    stream = tokens / replicas * dim
+    gradients = ring(replicas, parameters / (slices * stages))
+    sums = ring(slices, stream) * 2 * blocks / stages
+    handed_on = ring(stages, stream / slices)
+    return gradients, sums, handed_on
+""",
+        "Stages are no ring",
+    ),
+    (
+        "fit_power",
+        """
+def fit_power(sizes, losses):
+    sizes, losses = np.array(sizes, dtype=float), np.array(losses, dtype=float)
+    best, least = None, math.inf
+    for alpha in np.arange(2, 151) / 100:
+        x = sizes**-alpha
+        A, E = np.polyfit(x, losses, 1)
+        error = ((A + E * x - losses) ** 2).sum()
+        if E >= 0 and error < least:
+            best, least = (float(E), float(A), float(alpha)), error
+    return best
+""",
+        "E is where the line starts",
+    ),
 ]

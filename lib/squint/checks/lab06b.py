@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, tensor
 
 from squint.checks.engine import Case, Check, Draw, drawn, edits, exercises
@@ -87,6 +88,7 @@ chain = Check(
 answer_flops = Check(
     cases=drawn(
         lambda draw: Case("one token is written", 100, 8, 1),
+        lambda draw: Case("two tokens", 10, 3, 2),
         lambda draw: Case("six tokens", 1_000, 8, 6),
         lambda draw: Case("three answers of four tokens", 10, 5, 4, 3),
         lambda draw: Case("many answers of one token", 7, 12, 1, 5),
@@ -143,6 +145,7 @@ majority = Check(
     cases=drawn(
         lambda draw: Case("one question, two of three agree", tensor([[3, 5, 5]])),
         lambda draw: Case("two questions, three pairs each", tensor([[7, 4, 9, 4, 7, 9], [6, 9, 2, 2, 9, 6]])),
+        lambda draw: Case("the commonest has less than half", tensor([[1, 2, 2, 3, 4], [8, 6, 7, 6, 5]])),
         lambda draw: Case("four questions, seven answers", digits(draw, 4, 7, below=4)),
         lambda draw: Case("as many questions as answers", digits(draw, 5, 5, below=3)),
         lambda draw: Case("all differ", tensor([[8, 1, 9, 5], [2, 9, 0, 4], [6, 7, 3, 5]])),
@@ -208,6 +211,7 @@ exact_match = Check(
         lambda draw: scored("five chains of two steps", draw, 5, 2, 4),
         lambda draw: scored("two chains of three steps", draw, 2, 3, 5),
         lambda draw: scored("as many of everything", draw, 4, 4, 4),
+        lambda draw: scored("eight steps, twelve words", draw, 3, 8, 12),
         lambda draw: scored("one step", draw, 6, 1, 3)),
     atol=1e-8,
     hints=(
@@ -242,6 +246,9 @@ exact_match = Check(
     }, versions={
         "That counts the chains that greedy writing gets right. Here each token is drawn: multiply probabilities.":
         greedy_wholes,
+        "That is what a typical token has, the geometric mean of all of them: the exponential of minus the loss. A "
+        "chain has the product of its own tokens.": lambda logits, results:
+        (-F.cross_entropy(logits.mT, results)).exp(),
         "The mean was taken of the logarithms. First exp, then the mean over the chains.":
         lambda logits, results: log_likelihood(logits, results).exp(),
         "That is the mean log-probability of a chain. Take exp of each chain's sum, then the mean.": log_likelihood,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import ctypes
 import functools
 import inspect
 import io
 import math
+import os
 import signal
 import sys
 import threading
@@ -314,7 +316,33 @@ def quiet() -> Iterator[None]:
     nowhere = io.StringIO()
     with warnings.catch_warnings(), contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
         warnings.simplefilter("ignore")
+        with quiet_below_python():
+            yield
+
+
+@contextlib.contextmanager
+def quiet_below_python() -> Iterator[None]:
+    """Swallow what libraries in C and Fortran print: LAPACK complains of every NaN on the standard output."""
+    flush = getattr(ctypes.CDLL(None), "fflush", None) if os.name == "posix" else None
+    try:
+        kept = {number: os.dup(number) for number in (1, 2)}
+    except OSError:  # a process without a standard output
         yield
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        if flush:
+            flush(None)
+        for number in kept:
+            os.dup2(nowhere, number)
+        yield
+    finally:
+        if flush:
+            flush(None)
+        for number, own in kept.items():
+            os.dup2(own, number)
+            os.close(own)
+        os.close(nowhere)
 
 
 @contextlib.contextmanager

@@ -527,8 +527,9 @@ grows, _ = np.polyfit(np.log(BUDGETS), np.log(list(best.values())), 1)
 laws = {size: scaling.fit(*columns([row for row in fitted if row["parameters"] != size]))
         for size in [None, *small]}  # without one of the sizes; first, with all
 by_laws = {size: one.beta / (one.alpha + one.beta) for size, one in laws.items()}
+low, high = min(by_laws.values()), max(by_laws.values())
 print(f"the best size grows as cost^⟨{grows:.2f}⟩; by the law of both as ⟨{by_laws[None]:.2f}⟩, "
-      f"and without one of its sizes as ⟨{min(by_laws.values()):.2f}⟩ to ⟨{max(by_laws.values()):.2f}⟩")
+      f"and without one of its sizes as ⟨{low:.2f}⟩ to ⟨{high:.2f}⟩")
 claim("the exponent with which the best size grows with the cost", grows, between=(0.3, 0.8),
       paper="Hoffmann et al. 2022, table 2: 0.49", control={"if data were not worth a thing": 1.0,
                                                           "if size were not": 0.0})
@@ -810,7 +811,7 @@ axes.set(xlabel="expert", ylabel="the byte that is read", title="First choices i
 axes.grid(visible=False)
 figure.colorbar(axes.images[0], label="share of the byte's tokens")
 show(figure, alt="A table of sixteen experts against fifteen bytes, bright where a byte's tokens "
-     "go. Nearly every byte goes to one expert; only the space is spread over several.")
+     "go. Nearly every byte goes to one expert; the space is spread over several.")
 
 # %% [markdown] id="experts-read"
 # Sixteen experts are better than the better of two dense models, and by more than those two differ. (With three other draws of first weights it was 0.02 to 0.06 nats.) Look at the price, too. The model is nearly six times as large, and all of it must be in memory. A step takes longer, since tokens must be sorted and gathered, though the operations are the same: “equal operations” is not “equal seconds”. And it pays late: after a thousand steps, above, the experts were about as good as the dense model of section 2 that is 16 wide. Each expert sees an eighth of the tokens, so it has to wait for its experience.

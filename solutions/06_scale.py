@@ -181,7 +181,7 @@ for dim, blocks, context, vocabulary in ((8, 2, 64, 256), (48, 2, 64, 256), (96,
 #
 # Six GPTs, two blocks each, 8 to 48 wide: from less than two thousand parameters to some sixty thousand. Each reads the same half million bytes of lab 04's four texts, once, in the same order, in sequences of 64. (Bytes, so that there are few embeddings. With 256 at once the small ones would learn nothing but pairs of letters for a long time.) What is measured is the loss on the ends of books, which nobody was trained on.
 #
-# One thing must not differ: how well each was trained. A rate that suits the narrow ones makes the wide ones diverge. So the rate follows **one law for all**, here $0.01 \cdot (\text{dim}/32)^{-3/4}$, found by trying rates at several widths. Without it one measures the luck of a setting and calls it a law of nature.
+# One thing must not differ: how well each was trained. A rate that suits the narrow ones ruins the wide ones. So the rate follows **one law for all**, here $0.01 \cdot (\text{dim}/32)^{-3/4}$, found by trying rates at several widths. Without it one measures the luck of a setting and calls it a law of nature.
 
 # %% id="train"
 def read(part):

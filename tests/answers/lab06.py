@@ -129,96 +129,20 @@ RIGHT = {
     "exchanged": [exchanged_without_a_helper, exchanged_by_cases],
 }
 
-WRONG = [
-    (
-        "parameters",
-        """
-def parameters(dim, blocks, hidden):
-    return 12 * blocks * dim**2
-""",
-        "close",
-    ),
-    (
-        "parameters",
-        """
-def parameters(dim, blocks, hidden):
-    attention = 4 * dim**2 + 4
-    network = 2 * dim * hidden + dim + hidden
-    return blocks * (attention + network + 4 * dim) + 2 * dim
-""",
-        "bias has dim numbers",
-    ),
-    (
-        "parameters",
-        """
-def parameters(dim, blocks, hidden):
-    attention = 4 * (dim**2 + dim)
-    network = 2 * dim * hidden
-    return blocks * (attention + network + 4 * dim)
-""",
-        "biases are missing",
-    ),
-    (
-        "parameters",
-        """
-def parameters(dim, blocks, hidden):
-    attention = 3 * (dim**2 + dim)
-    network = dim * hidden + hidden + hidden * dim + dim
-    return blocks * (attention + network + 4 * dim) + 2 * dim
-""",
-        "four matrices",
-    ),
-    (
-        "parameters",
-        """
+
+PARAMETERS = """
 def parameters(dim, blocks, hidden):
     attention = 4 * (dim**2 + dim)
     network = dim * hidden + hidden + hidden * dim + dim
-    return blocks * (attention + network + 4 * dim)
-""",
-        "behind the last block",
-    ),
-    (
-        "flops",
-        """
-def flops(dim, blocks, hidden, context=64, vocabulary=256):
-    return 6 * parameters(dim, blocks, hidden)
-""",
-        "scores are missing",
-    ),
-    (
-        "flops",
-        """
+    return blocks * (attention + network + 4 * dim) + 2 * dim
+"""
+FLOPS = """
 def flops(dim, blocks, hidden, context=64, vocabulary=256):
     scores = dim * vocabulary
-    attention = blocks * 2 * dim * context
+    attention = blocks * 2 * dim * context / 2
     return 6 * (parameters(dim, blocks, hidden) + scores + attention)
-""",
-        "half of the context",
-    ),
-    (
-        "flops",
-        """
-def flops(dim, blocks, hidden, context=64, vocabulary=256):
-    scores = 6 * dim * vocabulary
-    attention = 6 * 2 * dim * context / 2
-    return 6 * parameters(dim, blocks, hidden) + scores + attention
-""",
-        "Each block has its attention",
-    ),
-    (
-        "flops",
-        """
-def flops(dim, blocks, hidden, context=64, vocabulary=256):
-    scores = dim * vocabulary
-    attention = blocks * dim * context
-    return 2 * (parameters(dim, blocks, hidden) + scores + attention)
-""",
-        "way forward",
-    ),
-    (
-        "fit_power",
-        """
+"""
+FIT = """
 def fit_power(sizes, losses):
     sizes, losses = np.array(sizes, dtype=float), np.array(losses, dtype=float)
     best, least = None, math.inf
@@ -226,28 +150,57 @@ def fit_power(sizes, losses):
         x = sizes**-alpha
         A, E = np.polyfit(x, losses, 1)
         error = ((E + A * x - losses) ** 2).sum()
-        if error < least:
-            best, least = (float(E), float(A), float(alpha)), error
-    return best
-""",
-        "below zero is out",
-    ),
-    (
-        "fit_power",
-        """
-def fit_power(sizes, losses):
-    sizes, losses = np.array(sizes, dtype=float), np.array(losses, dtype=float)
-    best, least = None, math.inf
-    for alpha in np.arange(2, 151) / 100:
-        x = sizes**-alpha
-        E, A = np.polyfit(x, losses, 1)
-        error = ((E + A * x - losses) ** 2).sum()
         if E >= 0 and error < least:
             best, least = (float(E), float(A), float(alpha)), error
     return best
-""",
-        "slope first",
-    ),
+"""
+VALLEY = """
+def valley(sizes, losses):
+    a, b, c = np.polyfit(np.log(sizes), losses, 2)
+    return float(np.exp(-b / (2 * a)))
+"""
+ROUTE = """
+def route(scores, top):
+    p = scores.softmax(dim=-1)
+    largest, chosen = p.topk(top, dim=-1)
+    n = scores.shape[1]
+    share = F.one_hot(chosen, n).float().mean(dim=(0, 1))
+    balance = n * (share * p.mean(dim=0)).sum()
+    return largest / largest.sum(-1, keepdim=True), chosen, balance
+"""
+BLOCK = """
+def parallel_block(x, norm, attention, feed_forward):
+    n = norm(x)
+    return x + attention(n) + feed_forward(n)
+"""
+EXCHANGED = """
+def exchanged(parameters, dim, blocks, tokens, replicas=1, slices=1, stages=1):
+    def ring(chips, numbers):
+        return 2 * 2 * (chips - 1) / chips * numbers
+
+    stream = tokens / replicas * dim
+    gradients = ring(replicas, parameters / (slices * stages))
+    sums = ring(slices, stream) * 2 * blocks / stages
+    handed_on = 2 * 2 * stream / slices if stages > 1 else 0
+    return gradients, sums, handed_on
+"""
+WRONG = [
+    ("parameters", "def parameters(dim, blocks, hidden):\n    return 12 * blocks * dim**2", "close"),
+    ("parameters", PARAMETERS.replace("(dim**2 + dim)", "(dim**2 + 1)"), "bias has dim numbers"),
+    ("parameters", PARAMETERS.replace("hidden + hidden * dim + dim", "hidden * dim"), "biases are missing"),
+    ("parameters", PARAMETERS.replace("4 * (dim**2", "3 * (dim**2"), "four matrices"),
+    ("parameters", PARAMETERS.replace(") + 2 * dim", ")"), "behind the last block"),
+    ("flops", FLOPS.replace(" + scores + attention)", ")"), "scores are missing"),
+    ("flops", FLOPS.replace("context / 2", "context"), "half of the context"),
+    ("flops", FLOPS.replace("blocks * 2 * dim", "2 * dim"), "Each block has its attention"),
+    ("flops", FLOPS.replace("6 * (", "2 * ("), "way forward"),
+    ("fit_power", FIT.replace("E >= 0 and ", ""), "below zero is out"),
+    ("fit_power", FIT.replace("A, E = ", "E, A = "), "slope first"),
+    ("fit_power", FIT.replace("((E + A * x - losses) ** 2).sum()", "abs((E + A * x - losses).sum())"), "cancel"),
+    ("fit_power", FIT.replace("E + A * x", "A + E * x"), "E is where the line starts"),
+    ("fit_power", FIT.replace("E + A * x", "A * x"), "E is missing"),
+    ("fit_power", FIT.replace("x = sizes**-alpha", "x = np.log(sizes)"), "whatever alpha is"),
+    ("fit_power", FIT.replace("        error", "        E = max(E, 0)\n        error"), "before the error is measured"),
     (
         "fit_power",
         """
@@ -257,276 +210,30 @@ def fit_power(sizes, losses):
 """,
         "without a floor",
     ),
-    (
-        "fit_power",
-        """
-def fit_power(sizes, losses):
-    sizes, losses = np.array(sizes, dtype=float), np.array(losses, dtype=float)
-    best, least = None, math.inf
-    for alpha in np.arange(2, 151) / 100:
-        x = sizes**-alpha
-        A, E = np.polyfit(x, losses, 1)
-        error = abs((E + A * x - losses).sum())
-        if E >= 0 and error < least:
-            best, least = (float(E), float(A), float(alpha)), error
-    return best
-""",
-        "cancel",
-    ),
-    (
-        "valley",
-        """
-def valley(sizes, losses):
-    a, b, c = np.polyfit(sizes, losses, 2)
-    return -b / (2 * a)
-""",
-        "logarithm of the size",
-    ),
-    (
-        "valley",
-        """
-def valley(sizes, losses):
-    a, b, c = np.polyfit(np.log(sizes), losses, 2)
-    return -b / (2 * a)
-""",
-        "np.exp",
-    ),
-    (
-        "valley",
-        """
-def valley(sizes, losses):
-    return sizes[np.argmin(losses)]
-""",
-        "may lie between",
-    ),
-    (
-        "valley",
-        """
-def valley(sizes, losses):
-    a, b, c = np.polyfit(np.log10(sizes), losses, 2)
-    return np.exp(-b / (2 * a))
-""",
-        "log",
-    ),
-    (
-        "parallel_block",
-        """
-def parallel_block(x, norm, attention, feed_forward):
-    y = x + attention(norm(x))
-    return y + feed_forward(norm(y))
-""",
-        "GPT's block",
-    ),
-    (
-        "parallel_block",
-        """
-def parallel_block(x, norm, attention, feed_forward):
-    n = norm(x)
-    return n + attention(n) + feed_forward(n)
-""",
-        "not its normalised copy",
-    ),
-    (
-        "parallel_block",
-        """
-def parallel_block(x, norm, attention, feed_forward):
-    n = norm(x)
-    return attention(n) + feed_forward(n)
-""",
-        "residual",
-    ),
-    (
-        "parallel_block",
-        """
-def parallel_block(x, norm, attention, feed_forward):
-    n = norm(x)
-    return (x + attention(n)) + (x + feed_forward(n))
-""",
-        "x counts once",
-    ),
-    (
-        "route",
-        """
-def route(scores, top):
-    p = scores.softmax(dim=-1)
-    weights, chosen = p.topk(top, dim=-1)
-    n = scores.shape[1]
-    share = F.one_hot(chosen, n).float().mean(dim=(0, 1))
-    return weights, chosen, n * (share * p.mean(dim=0)).sum()
-""",
-        "do not sum to one",
-    ),
-    (
-        "route",
-        """
-def route(scores, top):
-    p = scores.softmax(dim=-1)
-    largest, chosen = p.topk(top, dim=-1)
-    n = scores.shape[1]
-    share = F.one_hot(chosen, n).float().sum(dim=1).mean(dim=0)
-    return largest / largest.sum(-1, keepdim=True), chosen, n * (share * p.mean(dim=0)).sum()
-""",
-        "divide by `top`",
-    ),
-    (
-        "route",
-        """
-def route(scores, top):
-    p = scores.softmax(dim=-1)
-    largest, chosen = p.topk(top, dim=-1)
-    n = scores.shape[1]
-    share = F.one_hot(chosen[:, 0], n).float().mean(dim=0)
-    return largest / largest.sum(-1, keepdim=True), chosen, n * (share * p.mean(dim=0)).sum()
-""",
-        "Only first choices",
-    ),
-    (
-        "route",
-        """
-def route(scores, top):
-    p = scores.softmax(dim=0)
-    largest, chosen = p.topk(top, dim=-1)
-    n = scores.shape[1]
-    share = F.one_hot(chosen, n).float().mean(dim=(0, 1))
-    return largest / largest.sum(-1, keepdim=True), chosen, n * (share * p.mean(dim=0)).sum()
-""",
-        "over the tokens",
-    ),
-    (
-        "route",
-        """
-def route(scores, top):
-    p = scores.softmax(dim=-1)
-    largest, chosen = p.topk(top, dim=-1)
-    n = scores.shape[1]
-    share = F.one_hot(chosen, n).float().mean(dim=(0, 1))
-    return largest / largest.sum(-1, keepdim=True), chosen, (share * p.mean(dim=0)).sum()
-""",
-        "number of experts is missing",
-    ),
-    (
-        "exchanged",
-        """
-def exchanged(parameters, dim, blocks, tokens, replicas=1, slices=1, stages=1):
-    def ring(chips, numbers):
-        return 2 * (chips - 1) / chips * numbers
-
-    stream = tokens / replicas * dim
-    gradients = ring(replicas, parameters / (slices * stages))
-    sums = ring(slices, stream) * 2 * blocks / stages
-    handed_on = 2 * stream / slices if stages > 1 else 0
-    return gradients, sums, handed_on
-""",
-        "two bytes a number",
-    ),
-    (
-        "exchanged",
-        """
-def exchanged(parameters, dim, blocks, tokens, replicas=1, slices=1, stages=1):
-    def ring(chips, numbers):
-        return 2 * 2 * (chips - 1) / chips * numbers
-
-    stream = tokens * dim
-    gradients = ring(replicas, parameters / (slices * stages))
-    sums = ring(slices, stream) * 2 * blocks / stages
-    handed_on = 2 * 2 * stream / slices if stages > 1 else 0
-    return gradients, sums, handed_on
-""",
-        "its part of the batch",
-    ),
-    (
-        "exchanged",
-        """
-def exchanged(parameters, dim, blocks, tokens, replicas=1, slices=1, stages=1):
-    def ring(chips, numbers):
-        return 2 * 2 * (chips - 1) / chips * numbers
-
-    stream = tokens / replicas * dim
-    gradients = ring(replicas, parameters)
-    sums = ring(slices, stream) * 2 * blocks
-    handed_on = 2 * 2 * stream / slices if stages > 1 else 0
-    return gradients, sums, handed_on
-""",
-        "share 1 / (slices",
-    ),
-    (
-        "exchanged",
-        """
-def exchanged(parameters, dim, blocks, tokens, replicas=1, slices=1, stages=1):
-    def ring(chips, numbers):
-        return 2 * 2 * (chips - 1) / chips * numbers
-
-    stream = tokens / replicas * dim
-    gradients = ring(replicas, parameters / (slices * stages))
-    sums = ring(slices, stream) * 2 * blocks / stages
-    handed_on = 2 * 2 * stream / slices
-    return gradients, sums, handed_on
-""",
-        "nobody to hand on",
-    ),
-    (
-        "valley",
-        """
-def valley(sizes, losses):
-    a, b, c = np.polyfit(sizes, losses, 2)
-    return float(np.exp(-b / (2 * a)))
-""",
-        "logarithm of the size",
-    ),
-    (
-        "route",
-        """
-def route(scores, top):
-    p = scores.softmax(dim=-1)
-    largest, chosen = p.topk(top, dim=-1)
-    n = scores.shape[1]
-    share = F.one_hot(chosen, n).mean(dim=(0, 1))
-    return largest / largest.sum(-1, keepdim=True), chosen, n * (share * p.mean(dim=0)).sum()
-""",
-        "whole numbers, where floats",
-    ),
-    (
-        "route",
-        """
-def route(scores, top):
-    p = scores.softmax(dim=-1)
-    largest, chosen = p.topk(top, dim=-1)
-    n = scores.shape[1]
-    share = F.one_hot(chosen, n).float().mean(dim=(0, 1))
-    balance = n * (share * p.detach().mean(dim=0)).sum()
-    return largest / largest.sum(-1, keepdim=True), chosen, balance
-""",
-        "cannot teach the router",
-    ),
-    (
-        "exchanged",
-        """
-def exchanged(parameters, dim, blocks, tokens, replicas=1, slices=1, stages=1):
-    def ring(chips, numbers):
-        return 2 * 2 * (chips - 1) / chips * numbers
-
-    stream = tokens / replicas * dim
-    gradients = ring(replicas, parameters / (slices * stages))
-    sums = ring(slices, stream) * 2 * blocks / stages
-    handed_on = ring(stages, stream / slices)
-    return gradients, sums, handed_on
-""",
-        "Stages are no ring",
-    ),
-    (
-        "fit_power",
-        """
-def fit_power(sizes, losses):
-    sizes, losses = np.array(sizes, dtype=float), np.array(losses, dtype=float)
-    best, least = None, math.inf
-    for alpha in np.arange(2, 151) / 100:
-        x = sizes**-alpha
-        A, E = np.polyfit(x, losses, 1)
-        error = ((A + E * x - losses) ** 2).sum()
-        if E >= 0 and error < least:
-            best, least = (float(E), float(A), float(alpha)), error
-    return best
-""",
-        "E is where the line starts",
-    ),
-]
+    ("valley", VALLEY.replace("np.log(sizes)", "sizes"), "logarithm of the size"),
+    ("valley", VALLEY.replace("np.log(sizes)", "sizes").replace("np.exp", ""), "logarithm of the size"),
+    ("valley", VALLEY.replace("np.exp", ""), "np.exp"),
+    ("valley", VALLEY.replace("np.log", "np.log10"), "log"),
+    ("valley", VALLEY.replace("a, b, c =", "b, a, c ="), "highest power first"),
+    ("valley", "def valley(sizes, losses):\n    return sizes[np.argmin(losses)]", "may lie between"),
+    ("parallel_block", BLOCK.replace("feed_forward(n)", "feed_forward(norm(x + attention(n)))"), "GPT's block"),
+    ("parallel_block", BLOCK.replace("return x", "return n"), "not its normalised copy"),
+    ("parallel_block", BLOCK.replace("return x + ", "return "), "residual"),
+    ("parallel_block", BLOCK.replace("return x", "return 2 * x"), "x counts once"),
+    ("route", ROUTE.replace(" / largest.sum(-1, keepdim=True)", ""), "do not sum to one"),
+    ("route", ROUTE.replace(".mean(dim=(0, 1))", ".sum(dim=1).mean(dim=0)"), "divide by `top`"),
+    ("route", ROUTE.replace("(chosen, n).float().mean(dim=(0, 1))", "(chosen[:, 0], n).float().mean(dim=0)"), "first"),
+    ("route", ROUTE.replace("softmax(dim=-1)", "softmax(dim=0)"), "over the tokens"),
+    ("route", ROUTE.replace("balance = n * ", "balance = "), "number of experts"),
+    ("route", ROUTE.replace(".sum()", ".mean()"), "a mean stands where"),
+    ("route", ROUTE.replace(".float()", ""), "whole numbers, where floats"),
+    ("route", ROUTE.replace("share * p", "share * p.detach()"), "cannot teach the router"),
+    ("route", ROUTE.replace("p.topk", "p.detach().topk"), "The weights have no gradient"),
+    ("exchanged", EXCHANGED.replace("return 2 * 2 * (", "return 2 * ("), "One of the twos is missing"),
+    ("exchanged", EXCHANGED.replace("tokens / replicas", "tokens"), "its part of the batch"),
+    ("exchanged", EXCHANGED.replace(" / (slices * stages)", ""), "share 1 / (slices"),
+    ("exchanged", EXCHANGED.replace("(slices * stages)", "(slices * stages * replicas)"), "do not share"),
+    ("exchanged", EXCHANGED.replace(" if stages > 1 else 0", ""), "nobody to hand on"),
+    ("exchanged", EXCHANGED.replace("2 * 2 * stream / slices if stages > 1 else 0", "ring(stages, stream / slices)"),
+     "Stages are no ring"),
+]  # fmt: skip

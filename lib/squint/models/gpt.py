@@ -48,7 +48,62 @@ class Config:
     tokens: int = 256
 
 
-class GPT(nn.Module):
+class Tied(nn.Module):
+    """A language model whose table of embeddings also gives, transposed, the scores (Press and Wolf 2017).
+
+    Whoever inherits makes `features`, what the last block says of each place, and a `config` with `dim`, `blocks` and
+    `tokens`.
+    """
+
+    config: Any
+    embedding: nn.Embedding
+
+    @torch.no_grad()
+    def initialise(self) -> None:
+        """Small weights; those that write into the residual stream the smaller, the deeper (Radford et al. 2019, §2.3).
+
+        0.02 is GPT-2's for a width of 768. At a width of 32 a model that begins so learns little more than how often
+        each letter occurs; what keeps a product's variance at any width goes as 1 / √dim.
+        """
+        spread = 0.02 * math.sqrt(768 / self.config.dim)
+        for name, module in self.named_modules():
+            if isinstance(module, nn.Linear):
+                depth = math.sqrt(2 * self.config.blocks) if name.endswith(("to_output", "narrow")) else 1
+                width = math.sqrt(self.config.dim / module.in_features)
+                nn.init.normal_(module.weight, std=spread * width / depth)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
+        nn.init.normal_(self.embedding.weight, std=spread)
+
+    @property
+    def parameter_count(self) -> int:
+        """How many numbers are learned."""
+        return sum(parameter.numel() for parameter in self.parameters())
+
+    @property
+    def longest(self) -> int:
+        """How many tokens it can see at once."""
+        return self.config.tokens
+
+    def features(
+        self, tokens: Int[Tensor, "batch tokens"], past: Sequence[Cache] | None = None
+    ) -> Float[Tensor, "batch tokens dim"]:
+        """What the last block says of each place; with `past`, of the tokens after those it remembers."""
+        raise NotImplementedError
+
+    def forward(
+        self, tokens: Int[Tensor, "batch tokens"], past: Sequence[Cache] | None = None, last: int | None = None
+    ) -> Float[Tensor, "batch places vocabulary"]:
+        """How well each token would come next, behind every one of `tokens`, or behind the `last` of them only."""
+        x = self.features(tokens, past)
+        return F.linear(x if last is None else x[:, -last:], self.embedding.weight)
+
+    def loss(self, tokens: Int[Tensor, "batch tokens"]) -> Float[Tensor, ""]:
+        """Mean cross-entropy in nats of every token but the first, each from those before it."""
+        return cross_entropy(self.features(tokens[:, :-1]), self.embedding.weight, tokens[:, 1:])
+
+
+class GPT(Tied):
     """A stack of causal blocks between the embeddings and their transpose."""
 
     def __init__(self, config: Config):
@@ -64,31 +119,10 @@ class GPT(nn.Module):
 
     @torch.no_grad()
     def initialise(self) -> None:
-        """Small weights; those that write into the residual stream the smaller, the deeper (Radford et al. 2019, §2.3).
-
-        0.02 is GPT-2's for a width of 768. At a width of 32 a model that begins so learns little more than how often
-        each letter occurs; what keeps a product's variance at any width goes as 1 / √dim.
-        """
-        spread = 0.02 * math.sqrt(768 / self.config.dim)
-        for name, module in self.named_modules():
-            if isinstance(module, nn.Linear):
-                depth = math.sqrt(2 * self.config.blocks) if name.endswith(("to_output", "narrow")) else 1
-                width = math.sqrt(self.config.dim / module.in_features)
-                nn.init.normal_(module.weight, std=spread * width / depth)
-                nn.init.zeros_(module.bias)
-        nn.init.normal_(self.embedding.weight, std=spread)
-        # Learned positions begin as waves of the embeddings' size, so that neighbours are alike from the start.
-        self.positions.table.copy_(spread * math.sqrt(2) * sinusoidal(self.config.tokens, self.config.dim))
-
-    @property
-    def parameter_count(self) -> int:
-        """How many numbers are learned."""
-        return sum(parameter.numel() for parameter in self.parameters())
-
-    @property
-    def longest(self) -> int:
-        """How many tokens it can see at once."""
-        return self.config.tokens
+        """As `Tied`'s; learned positions begin as waves of the embeddings' size, so that neighbours are alike."""
+        super().initialise()
+        waves = sinusoidal(self.config.tokens, self.config.dim)
+        self.positions.table.copy_(0.02 * math.sqrt(768 / self.config.dim) * math.sqrt(2) * waves)
 
     def begin(self) -> list[Cache]:
         """What there is to remember before the first token: a cache a block."""
@@ -108,21 +142,10 @@ class GPT(nn.Module):
         x = self.positions(self.embedding(tokens), first=past[0].nodes if past else 0)
         return self.blocks(self.dropout(x), past=past)
 
-    def forward(
-        self, tokens: Int[Tensor, "batch tokens"], past: Sequence[Cache] | None = None, last: int | None = None
-    ) -> Float[Tensor, "batch places vocabulary"]:
-        """How well each token would come next, behind every one of `tokens`, or behind the `last` of them only."""
-        x = self.features(tokens, past)
-        return F.linear(x if last is None else x[:, -last:], self.embedding.weight)
-
-    def loss(self, tokens: Int[Tensor, "batch tokens"]) -> Float[Tensor, ""]:
-        """Mean cross-entropy in nats of every token but the first, each from those before it."""
-        return cross_entropy(self.features(tokens[:, :-1]), self.embedding.weight, tokens[:, 1:])
-
 
 @torch.inference_mode()
 def surprise(
-    model: GPT, text: Int[Tensor, " tokens"], stride: int | None = None, batch: int = 32
+    model: Tied, text: Int[Tensor, " tokens"], stride: int | None = None, batch: int = 32
 ) -> Float[Tensor, " tokens"]:
     """−log p in nats of every token of a text, given those before it; the first one follows an `</s>`.
 

@@ -6,19 +6,17 @@ gives the scores, and nothing has a bias: neither the products nor the norms, wh
 """
 
 import itertools
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from squint.models.gpt import Tied
 from squint.nn.cache import Cache
 from squint.nn.grouped import GroupedQueryAttention
-from squint.nn.loss import cross_entropy
 from squint.nn.positions import rotary
 from squint.nn.transformer import SwiGLU
 
@@ -76,10 +74,11 @@ class ParallelBlock(nn.Module):
         return self.rule(x, self.norm, partial(self.attention, table=table, past=past), self.feed_forward)
 
 
-class PaLM(nn.Module):
+class PaLM(Tied):
     """A language model of parallel blocks; it is asked and trained as a `squint.models.gpt.GPT` is.
 
-    `rule` is that of its blocks.
+    `rule` is that of its blocks. It begins as a GPT does. (The paper's embeddings are as wide as a standard normal, and
+    its scores are divided by √dim instead, §5.)
     """
 
     def __init__(self, config: Config, rule: Rule = parallel_block):
@@ -93,30 +92,6 @@ class PaLM(nn.Module):
         self.table: Tensor
         self.register_buffer("table", rotary(config.tokens, config.dim // config.heads), persistent=False)
         self.initialise()
-
-    @torch.no_grad()
-    def initialise(self) -> None:
-        """As `GPT.initialise`: 0.02 · √(768 / dim); what writes into the residual stream the smaller, the deeper.
-
-        (The paper's embeddings are as wide as a standard normal, and its scores are divided by √dim instead, §5.)
-        """
-        spread = 0.02 * math.sqrt(768 / self.config.dim)
-        for name, module in self.named_modules():
-            if isinstance(module, nn.Linear):
-                depth = math.sqrt(2 * self.config.blocks) if name.endswith(("to_output", "narrow")) else 1
-                width = math.sqrt(self.config.dim / module.in_features)
-                nn.init.normal_(module.weight, std=spread * width / depth)
-        nn.init.normal_(self.embedding.weight, std=spread)
-
-    @property
-    def parameter_count(self) -> int:
-        """How many numbers are learned."""
-        return sum(parameter.numel() for parameter in self.parameters())
-
-    @property
-    def longest(self) -> int:
-        """How many tokens it can see at once."""
-        return self.config.tokens
 
     def begin(self) -> list[Cache]:
         """What there is to remember before the first token: a cache a block."""
@@ -141,14 +116,3 @@ class PaLM(nn.Module):
         for block, remembered in zip(self.blocks, past or itertools.repeat(None), strict=False):
             x = block(x, table, remembered)
         return self.norm(x)
-
-    def forward(
-        self, tokens: Int[Tensor, "batch tokens"], past: Sequence[Cache] | None = None, last: int | None = None
-    ) -> Float[Tensor, "batch places vocabulary"]:
-        """How well each token would come next, behind every one of `tokens`, or behind the `last` of them only."""
-        x = self.features(tokens, past)
-        return F.linear(x if last is None else x[:, -last:], self.embedding.weight)
-
-    def loss(self, tokens: Int[Tensor, "batch tokens"]) -> Float[Tensor, ""]:
-        """Mean cross-entropy in nats of every token but the first, each from those before it."""
-        return cross_entropy(self.features(tokens[:, :-1]), self.embedding.weight, tokens[:, 1:])

@@ -77,7 +77,10 @@ flops = Check(
             "vocabulary": "A score is a sum of dim products: dim * vocabulary of them.",
             "blocks * dim * vocabulary": "The scores are made once, behind the last block, not in each.",
             "2 * dim * vocabulary": "One matrix, dim × vocabulary: its products are counted once, like a parameter's.",
+            "dim * 256": "There need not be 256 tokens: `vocabulary` says how many.",
             "0": "The scores are missing: dim * vocabulary products."},
+        "parameters(dim, blocks, hidden)": {
+            "parameters(dim, blocks, 4 * dim)": "The small network is `hidden` wide; that need not be 4 * dim."},
         "blocks * 2 * dim * context / 2": {
             "2 * dim * context / 2": "Each block has its attention: `blocks` times as much.",
             "blocks * 2 * dim * context": "Under the causal mask a token sees half of the context on average.",
@@ -85,6 +88,7 @@ flops = Check(
             "blocks * 2 * dim * context * context / 2": "That is for all tokens of a context together. Here it is a "
             "token: it looks at context / 2 others.",
             "blocks * 2 * context / 2": "A match is a sum of dim products, all heads together.",
+            "blocks * 2 * dim * 64 / 2": "A text need not have 64 tokens: `context` says how many.",
             "0": "Attention is missing: 2 * dim * context / 2 products a block."},
         "6 * (parameters(dim, blocks, hidden) + scores + attention)": {
             "2 * (parameters(dim, blocks, hidden) + scores + attention)": "That is the way forward. Training goes "
@@ -377,6 +381,7 @@ route = Check(
             "scores.sigmoid()": "A sigmoid looks at each expert alone. Softmax makes a token's probabilities sum to "
             "one."},
         "p.topk(top, dim=-1)": {
+            "(each.flip(-1) for each in p.topk(top, dim=-1))": "The likeliest expert stands last. It stands first.",
             "p.topk(top, dim=-1, largest=False)": "Those are the least likely experts.",
             "p[..., :top], torch.arange(top).expand(len(p), top)": "Those are the first experts, not the likeliest: "
             "topk."},
@@ -387,6 +392,9 @@ route = Check(
             "largest / largest.sum()": "All weights together sum to one, but each token's should.",
             "torch.full_like(largest, 1 / top)": "All chosen count the same. They count by their probability.",
             "largest / largest.amax(dim=-1, keepdim=True)": "Divide by the sum of the chosen, not by the largest."},
+        "F.one_hot(chosen, n).to(p.dtype)": {
+            "(F.one_hot(chosen, n) * weights[..., None])": "The share counts choices, each as one, whatever it "
+            "weighs."},
         ".mean(dim=(0, 1))": {
             ".sum(dim=(0, 1))": "That is how many choices fell on each expert. A share is divided by all choices.",
             ".sum(dim=1).mean(dim=0)": "Shares of all choices sum to one: divide by `top`, too.",
@@ -396,6 +404,10 @@ route = Check(
             "experts is missing, or a mean stands where the sum over the experts belongs.",
             "balance = n * (share * p.sum(dim=0)).sum()": "That is the sum over the tokens. Take the mean "
             "probability.",
+            "balance = n * share.sum() * p.mean(dim=0).sum()": "Multiply expert by expert, and then add up: the sum of "
+            "the products is not the product of the sums.",
+            "balance = n * (share * p[0]).sum()": "That is the first token's probability. Take the mean over all "
+            "tokens.",
             "balance = n * (share * share).sum()": "That has no gradient: choices are counted. One of the two is the "
             "mean probability.",
             "balance = n * (p.mean(dim=0) ** 2).sum()": "One of the two is the share of choices that fell on the "
@@ -474,6 +486,7 @@ exchanged = Check(
             "once, not behind each block."},
         "return gradients, sums, handed_on": {
             "return gradients + sums + handed_on": "Return the three numbers, not their sum.",
+            "return sums, gradients, handed_on": "The gradients stand first: gradients, sums, handed_on.",
             "return gradients, handed_on, sums": "The order is gradients, sums of the slices, what stages hand on."},
     }))  # fmt: skip
 

@@ -68,10 +68,16 @@ chain = Check(
             "−6 % 10 is 4."},
         "result + number, less_or_times) % 10": {
             "result + number, less_or_times)": "The whole number was kept. Of each result keep the last digit: % 10.",
+            "result + number, less_or_times).clamp(0, 9)": "Above 9 you stopped at 9, and below 0 at 0. The last digit "
+            "of 12 is 2: % 10.",
             "result + number, less_or_times).fmod(10)": "Below zero the sign stayed. `%` gives 0 to 9: -6 % 10 is 4.",
             "(result + number) % 10, less_or_times)": "Only sums were brought to their last digit. The others need "
             "% 10, too.",
             "result + number, less_or_times % 10)": "Sums were not brought to their last digit. They need % 10, too."},
+        "operation == PLUS": {
+            "operation == MINUS": "You add where the operation is MINUS. Add where it is PLUS."},
+        "operation == MINUS": {
+            "operation == PLUS": "You take away where the operation is PLUS. Take away where it is MINUS."},
         "results.append(result)": {
             "results.append(number)": "You noted the numbers. Note the results."},
         "torch.stack(results, dim=1)": {
@@ -106,6 +112,9 @@ answer_flops = Check(
             "kept: read it once.",
             "samples * (asked + written)": "The question is read once, not for each answer; and an answer's last "
             "token is not read.",
+            "asked * samples * (written - 1)": "Question and answers are read one after the other: add them up.",
+            "asked + written": "All answers cost something, not one alone, and of each the last token is not read: "
+            "samples * (written - 1).",
             "asked + written - 1": "All answers cost something, not one alone: multiply by `samples`.",
             "asked + samples * written - 1": "Of *each* answer the last token is not read: samples * (written - 1).",
             "asked": "Only the question was counted. What was written is read, too, to write the next.",
@@ -159,6 +168,7 @@ majority = Check(
         "votes = same.sum(dim=2)": {
             "votes = same.sum(dim=2) * 0 + same.sum(dim=(0, 2))": "Votes were counted over all questions. Each has "
             "its own.",
+            "votes = same.tril().sum(dim=2)": "Only equal answers that came before were counted. Count all of the row.",
             "votes = same.any(dim=2).int()": "That is the first answer, as if all had equally many votes. "
             "Count how many answers are equal to each: sum."},
         "votes.argmax(dim=1, keepdim=True)": {
@@ -234,6 +244,11 @@ exact_match = Check(
             "one's."},
         "chances.prod(dim=1).mean()": {
             "chances.mean()": "That is the mean probability of one token. A whole chain has the product of its steps'.",
+            "chances[:, -1].mean()": "Only the last step was asked. All have to come out right: multiply.",
+            "(1 - (1 - chances).prod(dim=1)).mean()": "That is the chance that at least one step is right. All have "
+            "to.",
+            "(chances.mean(dim=1) ** chances.shape[1]).mean()": "That is p to the n with each chain's mean p, an "
+            "estimate. Multiply the steps' own probabilities.",
             "chances.prod(dim=0).mean()": "You multiplied over the chains. Multiply over the steps, dim=1.",
             "chances.mean(dim=0).prod()": "The mean came before the product. First each chain's product, then mean.",
             "chances.mean() ** chances.shape[1]": "That is p to the n with one mean p, an estimate. Multiply each "
@@ -249,6 +264,9 @@ exact_match = Check(
         "That is what a typical token has, the geometric mean of all of them: the exponential of minus the loss. A "
         "chain has the product of its own tokens.": lambda logits, results:
         (-F.cross_entropy(logits.mT, results)).exp(),
+        "That is the share of right tokens in greedy writing. Here each token is drawn, and the whole chain has to be "
+        "right: multiply probabilities.":
+        lambda logits, results: (logits.argmax(dim=-1) == results).float().mean(),
         "The mean was taken of the logarithms. First exp, then the mean over the chains.":
         lambda logits, results: log_likelihood(logits, results).exp(),
         "That is the mean log-probability of a chain. Take exp of each chain's sum, then the mean.": log_likelihood,

@@ -204,6 +204,8 @@ fit_power = Check(
         "alpha `np.polyfit` finds it.": no_floor,
         "You add up the errors, and those above and below cancel. Square them first.":
         search(lambda n, y, a: (*(f := fitted(n, y, a))[:2], abs(float(f[2].sum())) if f[0] >= 0 else math.inf)),
+        "You add up the errors' sizes. Least squares adds up their squares.":
+        search(lambda n, y, a: (*(f := fitted(n, y, a))[:2], float(abs(f[2]).sum()) if f[0] >= 0 else math.inf)),
         "You keep the alpha whose *largest* error is least. Add up the squares.":
         search(lambda n, y, a: (*(f := fitted(n, y, a))[:2], float(abs(f[2]).max()) if f[0] >= 0 else math.inf)),
         "A floor below zero is not to be moved up to zero before the error is measured: leave that alpha out.":

@@ -1,6 +1,7 @@
 """The engine itself, on tiny exercises: what passes, what fails, and with which sentence."""
 
 import math
+import os
 import time
 from dataclasses import replace
 
@@ -263,6 +264,19 @@ def test_what_an_answer_prints_is_swallowed(capsys):
 
     assert verdict(chatty).passed
     assert capsys.readouterr().out == ""
+
+
+def test_what_is_printed_below_python_is_swallowed_too(capfd):
+    """LAPACK complains of infinities on the standard output, past `sys.stdout`."""
+
+    def loud(query, key, value, mask=None):
+        os.write(1, b"by a library")
+        np.polyfit([1.0, np.inf], [1.0, 2.0], 1)
+
+    print("before", flush=True)
+    assert not verdict(loud).passed
+    print("behind", flush=True)
+    assert capfd.readouterr() == ("before\nbehind\n", "")
 
 
 def test_random_numbers_outside_are_left_alone():

@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 import torch
+from cells import answered, answers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.utils.flop_counter import FlopCounterMode
 
+from squint.checks.engine import judge
 from squint.checks.lab06 import CHECKS
 from squint.models import palm
 from squint.models.gpt import GPT, Config
@@ -87,3 +89,11 @@ def test_a_ring_sends_what_is_said(chips, parts):
     assert all(np.array_equal(one, wanted) for one in held)
     gradients, _, _ = SOLUTIONS["exchanged"](chips * parts, 1, 1, 1, replicas=chips)
     assert gradients == pytest.approx(2 * sent / chips)
+
+
+def test_no_mistake_is_named_that_spoils_what_was_right():
+    """Alphas up to 1 only: right where 0.5 is best. One turned sign would make it a mistake with a name, everywhere."""
+    short = answers("06").FIT.replace("151", "101")
+    verdict = judge(CHECKS["fit_power"], answered("06", "fit_power", short))
+    assert not verdict.passed
+    assert "exponent is negative" not in verdict.hint, verdict.hint

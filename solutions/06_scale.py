@@ -198,12 +198,12 @@ order = torch.randperm(len(text) // CONTEXT - 1, generator=torch.Generator().man
 starts = CONTEXT * order.to(lab.device)
 
 
-def learn(model, rate, steps, batch=8, skip=0, also=None):
-    """Train on the next bytes in order, each seen once; `also(model)` is added to the loss."""
+def learn(model, rate, steps, batch=8, also=None):
+    """Train on the same bytes in the same order, each seen once; `also(model)` adds to the loss."""
     optimiser = torch.optim.AdamW(model.parameters(), rate, betas=(0.9, 0.95), weight_decay=0.0,
                                   fused=True)
     schedule = train.cosine(warmup=max(1, steps // 20), floor=0.1)
-    rows = starts[skip : skip + steps * batch].split(batch)
+    rows = starts[: steps * batch].split(batch)
     for step, some in enumerate(track(rows, "training")):
         optimiser.param_groups[0]["lr"] = rate * schedule(step, steps)
         loss = model.loss(text[some[:, None] + offsets].long())
@@ -514,6 +514,7 @@ def at_cost(size, cost):
     own = sorted((row["flops"], row["loss"]) for row in runs if row["parameters"] == size)
     if own[0][0] <= cost <= own[-1][0]:
         return float(np.interp(math.log(cost), np.log([c for c, _ in own]), [x for _, x in own]))
+    return None
 
 
 best, profiles = {}, {}
@@ -931,23 +932,23 @@ exchanged = check("exchanged")
 # PaLM, by its paper (Chowdhery et al. 2022, §4 and tables 1 and 3): 118 blocks, 18,432 wide, 540 billion parameters; a batch of 2,048 texts of 2,048 tokens; two pods of 3,072 chips, each pod a copy that is cut into 12 slices and 256 parts of the batch; no stages. It read 238,300 tokens a second. A chip can do $275 \cdot 10^{12}$ operations a second.
 
 # %% id="pathways"
-PALM = dict(parameters=540e9, dim=18_432, blocks=118, tokens=2_048 * 2_048)
+PALM = {"parameters": 540e9, "dim": 18_432, "blocks": 118, "tokens": 2_048 * 2_048}
 step_seconds = PALM["tokens"] / 238_300
 busy = 6 * PALM["parameters"] * 238_300 / (6_144 * 275e12)
 print(f"a step takes {step_seconds:.1f} s; the chips' arithmetic is busy {100 * busy:.0f} % of it")
 layouts = {
-    "PaLM's: 512 replicas × 12 slices": dict(replicas=512, slices=12),
-    "GPT's block": dict(replicas=512, slices=12, blocks=2 * 118),  # twice the sums
-    "512 replicas × 12 stages": dict(replicas=512, stages=12),
-    "64 replicas × 96 slices": dict(replicas=64, slices=96),
-    "6,144 replicas, if it fitted": dict(replicas=6_144),
+    "PaLM's: 512 replicas × 12 slices": {"replicas": 512, "slices": 12},
+    "GPT's block": {"replicas": 512, "slices": 12, "blocks": 2 * 118},  # twice the sums
+    "512 replicas × 12 stages": {"replicas": 512, "stages": 12},
+    "64 replicas × 96 slices": {"replicas": 64, "slices": 96},
+    "6,144 replicas, if it fitted": {"replicas": 6_144},
 }
 print(f"{'GB a chip and step':34}{'gradients':>10}{'slices':>8}{'stages':>8}{'GB a second':>13}")
 for name, layout in layouts.items():
     parts = [part / 1e9 for part in exchanged(**(PALM | layout))]
     print(f"{name:34}{parts[0]:10.1f}{parts[1]:8.1f}{parts[2]:8.1f}"
           f"{sum(parts) / step_seconds:13.1f}")
-between_pods = exchanged(**(PALM | dict(parameters=540e9 / 3_072, replicas=2)))[0] / 1e9
+between_pods = exchanged(**(PALM | {"parameters": 540e9 / 3_072, "replicas": 2}))[0] / 1e9
 print(f"between the two pods each chip sends {between_pods:.2f} GB a step, "
       f"{between_pods / step_seconds:.3f} GB a second")
 claim("share of the chips' arithmetic that was used, by its operations", 100 * busy,

@@ -91,9 +91,17 @@ def test_a_ring_sends_what_is_said(chips, parts):
     assert gradients == pytest.approx(2 * sent / chips)
 
 
-def test_no_mistake_is_named_that_spoils_what_was_right():
-    """Alphas up to 1 only: right where 0.5 is best. One turned sign would make it a mistake with a name, everywhere."""
-    short = answers("06").FIT.replace("151", "101")
-    verdict = judge(CHECKS["fit_power"], answered("06", "fit_power", short))
+@pytest.mark.parametrize(
+    ("name", "right", "wrong", "accusation"),
+    [
+        # Right where the best alpha is 0.5; one turned sign would make it a mistake with a name, everywhere.
+        ("fit_power", "151", "101", "exponent is negative"),
+        # The sums of the slices are right: only the third number is not.
+        ("exchanged", "stream / slices if", "stream / slices / stages if", "blocks of its stage"),
+    ],
+)
+def test_no_mistake_is_named_that_spoils_what_was_right(name, right, wrong, accusation):
+    answer = {"fit_power": answers("06").FIT, "exchanged": answers("06").EXCHANGED}[name]
+    verdict = judge(CHECKS[name], answered("06", name, answer.replace(right, wrong)))
     assert not verdict.passed
-    assert "exponent is negative" not in verdict.hint, verdict.hint
+    assert accusation not in verdict.hint, verdict.hint

@@ -479,6 +479,8 @@ exchanged = Check(
             "2 * 2 * stream / slices": "With one stage there is nobody to hand on to: 0.",
             "2 * stream / slices if stages > 1 else 0": "Once in each direction, two bytes a number: 2 * 2.",
             "2 * 2 * stream if stages > 1 else 0": "Where there are slices, each sends its own part: / slices.",
+            "2 * 2 * stream / slices / stages if stages > 1 else 0": "A stage hands on its whole stream, not a share "
+            "of it: no division by stages.",
             "2 * 2 * stream / slices * stages if stages > 1 else 0": "A chip hands on to one other stage, not to all.",
             "2 * 2 * stream / slices * (stages - 1) / stages": "Stages are no ring: a chip of a middle stage hands on "
             "its whole part, once in each direction.",

@@ -58,22 +58,26 @@ class Tied(nn.Module):
     config: Any
     embedding: nn.Embedding
 
-    @torch.no_grad()
-    def initialise(self) -> None:
-        """Small weights; those that write into the residual stream the smaller, the deeper (Radford et al. 2019, §2.3).
+    @property
+    def spread(self) -> float:
+        """The deviation of the first embeddings and weights.
 
         0.02 is GPT-2's for a width of 768. At a width of 32 a model that begins so learns little more than how often
         each letter occurs; what keeps a product's variance at any width goes as 1 / √dim.
         """
-        spread = 0.02 * math.sqrt(768 / self.config.dim)
+        return 0.02 * math.sqrt(768 / self.config.dim)
+
+    @torch.no_grad()
+    def initialise(self) -> None:
+        """Small weights; what writes into the residual stream the smaller, the deeper (Radford et al. 2019, §2.3)."""
         for name, module in self.named_modules():
             if isinstance(module, nn.Linear):
                 depth = math.sqrt(2 * self.config.blocks) if name.endswith(("to_output", "narrow")) else 1
                 width = math.sqrt(self.config.dim / module.in_features)
-                nn.init.normal_(module.weight, std=spread * width / depth)
+                nn.init.normal_(module.weight, std=self.spread * width / depth)
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
-        nn.init.normal_(self.embedding.weight, std=spread)
+        nn.init.normal_(self.embedding.weight, std=self.spread)
 
     @property
     def parameter_count(self) -> int:
@@ -122,7 +126,7 @@ class GPT(Tied):
         """As `Tied`'s; learned positions begin as waves of the embeddings' size, so that neighbours are alike."""
         super().initialise()
         waves = sinusoidal(self.config.tokens, self.config.dim)
-        self.positions.table.copy_(0.02 * math.sqrt(768 / self.config.dim) * math.sqrt(2) * waves)
+        self.positions.table.copy_(self.spread * math.sqrt(2) * waves)
 
     def begin(self) -> list[Cache]:
         """What there is to remember before the first token: a cache a block."""

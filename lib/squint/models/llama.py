@@ -102,11 +102,7 @@ class Llama(nn.Module):
         self, tokens: Int[Tensor, "batch tokens"], first: int = 0
     ) -> tuple[Float[Tensor, "batch tokens dim"], Float[Tensor, "2 tokens part"]]:
         """What the first block is given: the tokens' vectors, and the rotary table from position `first` on."""
-        table = self.table[:, first : first + tokens.shape[1]]
-        # Under autocast queries and keys are in half precision: a table of the same kind keeps them so.
-        kind = tokens.device.type
-        half = torch.is_autocast_enabled(kind)
-        return self.embedding(tokens), table.to(torch.get_autocast_dtype(kind)) if half else table
+        return self.embedding(tokens), self.table[:, first : first + tokens.shape[1]]
 
     def logits(self, states: Float[Tensor, "*batch dim"]) -> Float[Tensor, "*batch vocabulary"]:
         """Scores of the next token, from the last block's output."""

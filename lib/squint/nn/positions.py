@@ -67,5 +67,6 @@ def rotate(
 
     Nothing is added: queries and keys are turned, and their products then depend on distances alone.
     """
+    table = table.to(x.dtype)  # under autocast queries and keys are in half precision, and stay so
     first, second = x.chunk(2, dim=-1)
     return torch.addcmul(x * table[0], torch.cat([-second, first], dim=-1), table[1])

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
-from squint.data import analogies, catalogue, emoji, fetch, glove, minilm, parses, texts
+from squint.data import analogies, catalogue, emoji, fetch, glove, minilm, parses, stamps, texts
 
 DATA = catalogue.CHECKOUT / "data"
 SHIPPED = [entry for entry in catalogue.entries() if not entry.fetched]
@@ -327,6 +327,71 @@ def test_index_lists_concepts_in_one_order():
     order = {concept["hexcode"]: i for i, concept in enumerate(index["concepts"])}
     for codes in index["styles"].values():
         assert [order[code] for code in codes] == sorted({order[code] for code in codes})
+
+
+# Stamps
+
+
+@pytest.fixture(scope="module")
+def printed() -> stamps.Stamps:
+    return stamps.load()
+
+
+def test_stamps_shapes(printed):
+    n = len(printed)
+    assert n == len(printed.captions) == len(printed.categories) == 706 and len(printed.names) == 624
+    assert printed.images.shape == (n, 4, 32, 32) and printed.images.dtype == torch.uint8
+    assert printed.photo.shape == printed.name.shape == (n,) and int(printed.photo.sum()) == 327
+    assert [printed.names[i] for i in printed.name.tolist()] == printed.captions
+    rgb = printed.rgb()
+    assert rgb.shape == (n, 3, 32, 32) and rgb.min() >= 0 and rgb.max() <= 1
+
+
+def test_stamps_are_named_and_sorted_as_emoji_are(printed):
+    known = {concept.label for concept in emoji.load(1).concepts}
+    assert {"fox", "red apple", "hammer", "fire", "tractor"} <= set(printed.captions) & known
+    assert sum(caption in known for caption in printed.captions) > 150
+    for caption in printed.captions:
+        assert caption == caption.lower().strip(" .!?–—") and 0 < len(caption.split()) <= 9
+        assert not re.match(r"(a|an|the|some) ", caption)
+    categories = set(printed.categories)
+    assert not any(re.search("alphabets|math|money|symbols/music|cartoon", category) for category in categories)
+    assert {category.split("/")[0] for category in categories} >= {"animals", "food", "town", "vehicles"}
+
+
+def test_stamps_show_what_they_say(printed):
+    def middle(caption: str) -> list[float]:
+        rows = [i for i, each in enumerate(printed.captions) if each == caption]
+        return printed.rgb()[rows, :, 12:20, 12:20].mean(dim=(0, 2, 3)).tolist()
+
+    for caption, most in (("red apple", 0), ("green apple", 1), ("neptune", 2)):
+        colours = middle(caption)
+        assert colours.index(max(colours)) == most, (caption, colours)
+
+
+def test_every_stamp_is_seen_on_white_and_none_is_there_twice(printed):
+    assert (1 - printed.rgb()).flatten(1).amax(dim=1).min() > 0.25
+    edges = printed.images[:, 3].float().clone()
+    edges[:, 1:-1, 1:-1] = 0
+    assert edges.max() == 0, "all are centred, with room around"
+    assert len({image.numpy().tobytes() for image in printed.images}) == len(printed)
+
+
+def test_smaller_stamps_are_averages(printed):
+    averaged = torch.nn.functional.avg_pool2d(stamps.load(64).rgb(), 2)
+    assert torch.allclose(printed.rgb(), averaged, atol=1.5 / 255)
+    assert stamps.load(8).images.shape == (706, 4, 8, 8)
+    with pytest.raises(ValueError, match="48"):
+        stamps.load(48)
+
+
+def test_stamps_say_whose_they_are():
+    entries = {entry.path: entry.licence for entry in catalogue.entries() if entry.path.startswith("stamps/")}
+    assert entries == {"stamps/README.md": "MIT"} | dict.fromkeys(
+        ("stamps/index.json", "stamps/stamps.webp"), "GPL-2.0-or-later"
+    )
+    note = (catalogue.root() / "stamps/README.md").read_text("utf-8")
+    assert "706" in note and "327" in note and "Bill Kendrick" in note and "version 2 or later" in note
 
 
 @have_weights

@@ -10,14 +10,14 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from squint.data import catalogue, emoji
+from squint.data import album, augment, catalogue, emoji
 from squint.models import clip, diffusion, unclip
 from squint.nn.unet import UNet
 
 RECIPES = catalogue.CHECKOUT / "data/recipes"
 sys.path.insert(0, str(RECIPES))
 
-from pictures import album, augment, evaluate, shared, shipping, zero_shot  # noqa: E402
+from pictures import evaluate, shared, shipping, zero_shot  # noqa: E402
 
 TINY_CLIP = {"channels": (8, 16), "image_dim": 16, "image_heads": 2, "image_hidden": 16, "image_blocks": 1} | {
     "embedding": 8, "text_dim": 16, "text_heads": 2, "text_hidden": 16, "text_blocks": 1
@@ -316,7 +316,7 @@ def test_a_tiny_decoder_learns_to_draw_the_colour_that_it_is_told():
     assert (torch.cdist(drawn, colours).argmin(dim=1) == torch.arange(4)).all()
 
 
-# The recipe
+# The album
 
 
 @pytest.fixture(scope="module")
@@ -341,20 +341,29 @@ def test_nothing_held_out_is_learned_from(pictures):
 
 
 def test_nothing_held_out_has_a_near_twin_among_what_is_learned_from(pictures):
-    """On a scale of one, by root mean square at 32 pixels; the control is what the recipe left out."""
+    """On a scale of one, by root mean square at 32 pixels; the controls are what was left out, and what is not flipped.
 
-    def closest(purpose: str) -> torch.Tensor:
-        return torch.cdist(seen["tests"], seen[purpose]).min(dim=0).values / seen["tests"].shape[1] ** 0.5
+    A picture that training may mirror must not have a twin in the mirror either.
+    """
+
+    def closest(purpose: str, mirrored: bool = False) -> torch.Tensor:
+        mine = seen[purpose].flip(-1) if mirrored else seen[purpose]
+        distance = torch.cdist(seen["tests"].flatten(1), mine.flatten(1)).min(dim=0).values
+        return distance / mine[0].numel() ** 0.5
 
     places = pictures.purpose | {
         "tests": torch.cat([pictures.purpose["test_style_all"], pictures.purpose["test_concepts"]])
     }
     learned = ("train", "valid_pictures", "valid_concepts")
     seen = {
-        name: torch.cat([pictures.plain(few).flatten(1) for few in places[name].split(256)])
+        name: torch.cat([pictures.plain(few) for few in places[name].split(256)])
         for name in ("tests", "twins", *learned)
-    }
-    assert all(closest(purpose).min() >= album.TWIN for purpose in learned)
+    }  # fmt: skip
+    nearest = {purpose: closest(purpose).min().item() for purpose in learned}
+    print("nearest to a test picture:", {name: round(distance, 4) for name, distance in nearest.items()})
+    assert all(distance >= album.TWIN for distance in nearest.values())
+    flips, in_the_mirror = pictures.may_flip[places["train"]], closest("train", mirrored=True)
+    assert in_the_mirror[flips].min() >= album.TWIN and (in_the_mirror[~flips] < album.TWIN).sum() == 23
     twins = closest("twins")
     assert (twins < album.TWIN).all() and len(twins) == 44
     names = {pictures.names[i] for i in pictures.concept[places["twins"]].tolist()}
@@ -371,16 +380,49 @@ def test_batches_and_captions_are_of_pictures_to_learn_from(pictures):
     assert torch.equal(concepts[:20], concepts[180:]) and len(set(sampler.of_concept.flatten().tolist())) == len(
         trained
     )
-    words = album.vocabulary(pictures)
+    words = clip.Vocabulary(album.words(pictures))
     assert "emojitwo" not in words.own
     some = pictures.purpose["train"][:5]
-    table = album.captions(pictures, some, words, styled=0.1)
+    table = album.captions(pictures, some, words.encode, styled=0.1)
     assert (table[some][..., 0] > 0).all() and int((table.sum(dim=(1, 2)) > 0).sum()) == 5
 
 
 def test_a_shipped_word_is_one_that_the_recipe_learns_from(pictures):
     about, _ = clip.read_weights(catalogue.path("pictures/clip.safetensors"))
-    assert about["words"] == album.vocabulary(pictures).own
+    assert about["words"] == album.words(pictures)
+
+
+def test_smaller_pictures_are_means_and_keep_their_purpose(pictures):
+    small, some = pictures.at(32), pictures.purpose["train"][::100]
+    assert small.images.shape[1:] == (4, 32, 32) and small.images.dtype == torch.uint8
+    assert small.purpose is pictures.purpose and len(pictures.images[0, 0]) == 64
+    torch.testing.assert_close(small.plain(some), pictures.plain(some), atol=1.5 / 255, rtol=0)
+    assert small.plain(some, 8).shape == (len(some), 3, 8, 8)
+
+
+def test_what_clip_sees_in_training_is_the_picture_itself_when_nothing_varies(pictures):
+    sampler, nothing = album.Sampler.of(pictures), augment.Strength()
+    places = sampler.one_a_concept(40)
+    for size in (64, 32):
+        torch.testing.assert_close(
+            sampler.for_clip(places, nothing, size), pictures.plain(places, size), atol=1e-5, rtol=0
+        )
+    with torch.autocast("cpu", torch.bfloat16):
+        seen = sampler.for_clip(places)
+    assert seen.shape == (40, 3, 32, 32) and seen.dtype == torch.float32 and seen.isfinite().all()
+    assert seen.min() >= -1e-5 and seen.max() <= 1 + 1e-5
+    assert (seen - pictures.plain(places)).abs().mean(dim=(1, 2, 3)).min() > 0
+
+
+def test_blurring_keeps_the_mean_and_holes_are_holes():
+    noise = torch.rand(50, 3, 16, 16)
+    soft = augment.blur(noise, 1.0)
+    torch.testing.assert_close(soft.mean(dim=(1, 2, 3)), noise.mean(dim=(1, 2, 3)), atol=0.01, rtol=0)
+    assert (soft.std(dim=(1, 2, 3)) < 0.8 * noise.std(dim=(1, 2, 3))).all()
+    assert torch.equal(augment.blur(noise, 0.0), noise)
+    torch.testing.assert_close(augment.blur(torch.ones(2, 3, 8, 8), 1.0), torch.ones(2, 3, 8, 8))
+    shares = augment.cut_hole(torch.ones(400, 4, 16, 16), 0.5).mean(dim=(1, 2, 3))
+    assert 150 < (shares < 1).sum() < 250 and 0.7 < shares.min() < 0.9
 
 
 def test_variations_keep_pictures_in_range_and_no_strength_keeps_them_as_they_are(pictures):

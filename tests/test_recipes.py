@@ -16,7 +16,7 @@ from torch import nn
 from squint import train
 from squint.course import recipe as kitchen
 from squint.course.project import Project
-from squint.data import catalogue
+from squint.data import album, catalogue
 from squint.models import clip as clips
 from squint.models import unclip
 
@@ -27,8 +27,9 @@ import _run  # noqa: E402
 import clip  # noqa: E402
 import decoder  # noqa: E402
 import prior  # noqa: E402
+import stamps  # noqa: E402
 import upsamplers  # noqa: E402
-from pictures import album, shipping  # noqa: E402
+from pictures import shipping  # noqa: E402
 
 PARTS = {"clip": clip, "decoder": decoder, "upsamplers": upsamplers, "prior": prior}
 TINY = {"steps": 5, "warmup": 2, "batch": 6, "most": 6, "save_every": 2, "judge_every": 3}
@@ -148,7 +149,25 @@ def test_once_is_once(tmp_path):
 def test_squint_knows_which_recipes_train():
     known = {recipe.name: recipe.trains for recipe in kitchen.recipes(Project(catalogue.CHECKOUT))}
     assert {"gpt", "translator", "pictures", *PARTS} <= {name for name, trains in known.items() if trains}
-    assert not any(known[name] for name in ("emoji", "glove", "licences", "parses"))
+    assert not any(known[name] for name in ("emoji", "glove", "licences", "parses", "stamps"))
+
+
+@pytest.mark.parametrize(
+    ("sentence", "name"),
+    [
+        ("A camera.  Say Cheese!", "camera"),
+        ("An albino peahen (a female peafowl, or peacock).", "albino peahen"),
+        ("Mars—the red planet. It’s just beyond earth.", "mars"),
+        ("A ginger 'root'.", "ginger root"),
+        ("A “Stop” sign. Stop here, then go when it’s your turn.", "stop sign"),
+        ("A wizard's hat.", "wizard’s hat"),
+        ("A candy cane is a traditional Christmas treat in the United States.", "candy cane"),
+        ("An F-22 Raptor.", "f-22 raptor"),
+        ("A compact disc for music, movies, or data!", "compact disc for music, movies, or data"),
+    ],
+)
+def test_a_stamp_is_named_by_its_sentence(sentence, name):
+    assert stamps.name_of(sentence) == name
 
 
 # The picture recipes
@@ -246,7 +265,7 @@ def test_clip_begins_from_the_shipped_one(tmp_path, monkeypatch, few):
     for key, value in shipped.state_dict().items():
         torch.testing.assert_close(model.state_dict()[key], value, msg=key)
     assert model.config.dropout == clip.Settings().dropout
-    assert model.vocabulary.own == shipped.vocabulary.own != album.vocabulary(few).own
+    assert model.vocabulary.own == shipped.vocabulary.own != album.words(few)
     monkeypatch.setattr(clip.shared, "export", lambda *run, **said: said)
     step = SimpleNamespace(plain=lambda: model)
     card = clip.export(settings_of("clip", begin="shipped"), step, few, 5, tmp_path)

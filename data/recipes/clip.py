@@ -15,13 +15,13 @@ from typing import Any
 
 import _run
 import torch
-from pictures import album, augment, shared, shipping, zero_shot
-from pictures.album import Pictures, Sampler
+from pictures import shared, shipping, zero_shot
 from torch import Tensor, nn
 
 from squint import device as devices
 from squint import train
-from squint.data import catalogue
+from squint.data import album, augment, catalogue
+from squint.data.album import Pictures, Sampler
 from squint.models import clip as clips
 from squint.models.clip import CLIP, Config, Vocabulary, contrastive_loss
 
@@ -60,7 +60,7 @@ def make_model(settings: Settings, pictures: Pictures) -> CLIP:
     shape = {name: getattr(settings, name) for name in ("tower", "dropout", "forget")}
     config = Config(**shape, glove=bool(settings.glove))
     if settings.begin != "shipped":
-        return CLIP(config, album.vocabulary(pictures))
+        return CLIP(config, Vocabulary(album.words(pictures)))
     about, weights = clips.read_weights(catalogue.path("pictures/clip.safetensors"))
     model = CLIP(config, Vocabulary(about["words"]))
     clips.fill(model, weights)
@@ -70,8 +70,8 @@ def make_model(settings: Settings, pictures: Pictures) -> CLIP:
 def batch_loss(settings: Settings, words: Vocabulary, pictures: Pictures) -> Callable[[CLIP], Tensor]:
     """The loss of a random batch, varied pictures and one caption of each."""
     place, n, trained = pictures.images.device, settings.twice, pictures.purpose["train"]
-    plain = album.captions(pictures, trained, words, settings.styled).to(place)
-    styled = album.captions(pictures, trained, words, 1.0, seed=1).to(place) if n else plain
+    plain = album.captions(pictures, trained, words.encode, settings.styled).to(place)
+    styled = album.captions(pictures, trained, words.encode, 1.0, seed=1).to(place) if n else plain
     sampler, strength = Sampler.of(pictures), augment.FOR_CLIP.scaled(settings.strength)
     batch = min(settings.batch, len(sampler.count) + n)
     # The first n and the last n are the pairs: only the styles in their captions tell their pictures apart.
@@ -83,10 +83,8 @@ def batch_loss(settings: Settings, words: Vocabulary, pictures: Pictures) -> Cal
         chosen = torch.randint(album.CAPTIONS, places.shape, device=place)
         said = plain[places, chosen]
         said[pairs] = styled[places[pairs], chosen[pairs]]
-        seen = sampler.varied(places, strength)
-        seen = augment.blur(augment.cut_hole(seen, strength.holes), strength.blur)
-        seen = nn.functional.avg_pool2d(augment.on_background(seen, strength.grey), 2)
-        return contrastive_loss(*model(seen, said.long()), (places[:, None] == places) & ~itself)
+        seen, same = sampler.for_clip(places, strength), (places[:, None] == places) & ~itself
+        return contrastive_loss(*model(seen, said.long()), same)
 
     return loss
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pictures import augment, drawing
+from pictures import drawing
 
+from squint.data import augment
 from squint.models.unclip import Decoder, DecoderConfig
 
 

@@ -20,12 +20,11 @@ from typing import TYPE_CHECKING
 
 import _packages
 import _write
+from _sheets import COLUMNS, SIZE, sheet
 
 if TYPE_CHECKING:
     from PIL import Image
 
-SIZE = 64
-COLUMNS = 40
 STYLES = {
     "noto": ("noto", "1.2.9", "Apache-2.0"),
     "noto-v1": ("noto-v1", "1.2.5", "Apache-2.0"),
@@ -196,19 +195,6 @@ def draw(svg: str) -> Image.Image | None:
     return picture if picture.getextrema()[3][1] else None
 
 
-def sheet(pictures: list[Image.Image]) -> bytes:
-    """All pictures of a style, COLUMNS a row, as lossless WebP."""
-    from PIL import Image
-
-    rows = -(-len(pictures) // COLUMNS)
-    whole = Image.new("RGBA", (COLUMNS * SIZE, rows * SIZE))
-    for i, picture in enumerate(pictures):
-        whole.paste(picture, (i % COLUMNS * SIZE, i // COLUMNS * SIZE))
-    content = io.BytesIO()
-    whole.save(content, "WEBP", lossless=True, quality=100, method=6)
-    return content.getvalue()
-
-
 def without_twins(pictures: dict[str, Image.Image], known: dict[str, dict]) -> dict[str, Image.Image]:
     """Each picture once: where a set draws several concepts alike, the one with the shortest label keeps it.
 
@@ -255,7 +241,7 @@ def main() -> None:
         pictures = {code: draw(sets[style].svg(name)) for code, name in names.items()}
         drawn[style] = without_twins({code: p for code, p in pictures.items() if p}, known)
         package, version, licence = STYLES[style]
-        _write.write(f"emoji/{style}.webp", sheet(list(drawn[style].values())),
+        _write.write(f"emoji/{style}.webp", sheet(list(drawn[style].values()), lossless=True, quality=100),
                      name=f"Emoji by {style}, {len(drawn[style]):,} pictures of 64 pixels", licence=licence,
                      origin=f"npm @iconify-json/{package} {version}", made_by=__file__)  # fmt: skip
     index = {

@@ -24,7 +24,6 @@ from typing import Any
 import _run
 import torch
 import torch.nn.functional as F
-from pictures import album, augment
 from safetensors import safe_open
 from safetensors.torch import save
 from tokenizers import Tokenizer
@@ -33,7 +32,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from squint import device as devices
 from squint import train
-from squint.data import catalogue, emoji, episodes
+from squint.data import album, augment, catalogue, emoji, episodes
 from squint.data.episodes import ABSENT, BLANK, Episode, World
 from squint.models import flamingo
 from squint.models.flamingo import Flamingo

@@ -16,13 +16,14 @@ from typing import Any
 import _run
 import torch
 import torch.nn.functional as F
-from pictures import album, augment, drawing, shared, shipping
-from pictures.album import Pictures, Sampler
+from pictures import drawing, shared, shipping
 from pictures.zero_shot import embed
 from torch import Tensor, nn
 
 from squint import device as devices
 from squint import train
+from squint.data import album, augment
+from squint.data.album import Pictures, Sampler
 from squint.models.clip import CLIP
 from squint.models.unclip import Caption, Prior, PriorConfig, lengthened
 
@@ -59,7 +60,8 @@ def embedding_bank(clip: CLIP, sampler: Sampler, times: int) -> Tensor:
 def batch_loss(settings: Settings, clip: CLIP, pictures: Pictures) -> Callable[[Prior], Tensor]:
     """The loss of a random batch: a varied picture's embedding, and a random caption of the picture."""
     sampler = Sampler.of(pictures)
-    captions = album.captions(pictures, sampler.places, clip.vocabulary, settings.styled).to(sampler.places.device)
+    captions = album.captions(pictures, sampler.places, clip.vocabulary.encode, settings.styled)
+    captions = captions.to(sampler.places.device)
     bank = embedding_bank(clip, sampler, settings.times)
     draw = lambda most: torch.randint(most, (settings.batch,), device=bank.device)  # noqa: E731
 

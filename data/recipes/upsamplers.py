@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pictures import augment, drawing
+from pictures import drawing
 from torch import nn
 
+from squint.data import augment
 from squint.models.unclip import Upsampler, UpsamplerConfig
 
 CONFIGS = {

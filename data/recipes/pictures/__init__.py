@@ -1,1 +1,1 @@
-"""What the recipes of CLIP and unCLIP share: emoji, variations, the step, measures, the card, shipping."""
+"""What the recipes of CLIP and unCLIP share: the step, measures, the card, shipping."""

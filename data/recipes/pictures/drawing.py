@@ -14,13 +14,13 @@ from torch import Tensor, nn
 
 from squint import device as devices
 from squint import train
-from squint.data import catalogue
+from squint.data import album, augment, catalogue
+from squint.data.album import Pictures, Sampler
 from squint.models import clip as clips
 from squint.models.clip import CLIP
 from squint.models.unclip import Decoder, Upsampler, lengthened
 
-from . import album, augment, shared, shipping
-from .album import Pictures, Sampler
+from . import shared, shipping
 from .zero_shot import embed
 
 Also = Callable[[int, Tensor], None] | None

@@ -16,12 +16,12 @@ from jaxtyping import Float, Int
 from PIL import Image
 from torch import Tensor
 
+from squint.data.album import Pictures
 from squint.models.clip import CLIP, rank_of_truth
 from squint.models.diffusion import draw_noise, sample_ddim, sample_ddpm
 from squint.models.unclip import Caption, UnCLIP, enlarged, lengthened, unit
 
 from . import shared
-from .album import Pictures
 from .zero_shot import embed, embed_names
 
 # Measures

@@ -14,11 +14,11 @@ import _run
 import _write
 import torch
 
-from squint.data import catalogue
+from squint.data import album, catalogue
 from squint.models import clip as clips
 from squint.models.unclip import UnCLIP, load_part
 
-from . import album, evaluate, shared
+from . import evaluate, shared
 
 LICENCE = "CC-BY-4.0"
 ORIGIN = (

@@ -9,10 +9,10 @@ import torch
 from jaxtyping import Int
 from torch import Tensor, nn
 
+from squint.data.album import Pictures
 from squint.models.clip import CLIP, rank_of_truth
 
 from . import shared
-from .album import Pictures
 
 
 @torch.no_grad()

@@ -8,18 +8,11 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
 import torch
-from einops import rearrange
 from jaxtyping import Bool, Float, Int, UInt8
-from PIL import Image
 from torch import Tensor
-from torch.nn.functional import avg_pool2d
 
-from squint.data import catalogue
-
-FULL = 64
-"""Side of the shipped pictures, in pixels; smaller ones are averages of their blocks."""
+from squint.data import catalogue, sheets
 
 
 @dataclass(frozen=True)
@@ -76,8 +69,7 @@ class Emoji:
 
     def rgb(self, background: float = 1.0) -> Float[Tensor, "n 3 size size"]:
         """The pictures on a grey background (1 is white, 0 black), from 0 to 1."""
-        colour, opacity = self.images[:, :3].float() / 255, self.images[:, 3:].float() / 255
-        return torch.lerp(torch.full_like(colour, background), colour, opacity)
+        return sheets.on_grey(self.images, background)
 
     def where(self, mask: Bool[Tensor, " n"] | Int[Tensor, " k"]) -> Emoji:
         """The pictures for which ``mask`` is true, or those at the places it lists; names and groups stay."""
@@ -101,8 +93,6 @@ def load(size: int = 32, styles: Sequence[str] | None = None) -> Emoji:
     """
     index = _index()
     chosen = list(index["styles"]) if styles is None else list(styles)
-    if size < 1 or FULL % size:
-        raise ValueError(f"there are emoji of 64, 32, 16, 8, 4, 2 and 1 pixels, not of {size}")
     if unknown := set(chosen) - set(index["styles"]):
         raise ValueError(f"there is no style {sorted(unknown)[0]!r}; there are {', '.join(index['styles'])}")
     concepts, groups = _concepts(), list(index["groups"])
@@ -111,7 +101,7 @@ def load(size: int = 32, styles: Sequence[str] | None = None) -> Emoji:
     counts = torch.tensor([len(index["styles"][style]) for style in chosen])
     group_of = torch.tensor([groups.index(concept.group) for concept in concepts])
     return Emoji(
-        images=torch.cat([_pictures(style, size) for style in chosen]),
+        images=torch.cat([sheets.read(f"emoji/{style}.webp", len(index["styles"][style]), size) for style in chosen]),
         style=torch.repeat_interleave(torch.arange(len(chosen)), counts),
         concept=concept,
         group=group_of[concept],
@@ -150,19 +140,3 @@ def _index() -> dict:
 @functools.cache
 def _concepts() -> list[Concept]:
     return [Concept(**{**row, "tags": tuple(row["tags"])}) for row in _index()["concepts"]]
-
-
-def _pictures(style: str, size: int) -> UInt8[Tensor, "n 4 size size"]:
-    with Image.open(catalogue.path(f"emoji/{style}.webp")) as sheet:
-        pixels = torch.from_numpy(np.array(sheet.convert("RGBA")))
-    tiles = rearrange(pixels, "(row h) (column w) c -> (row column) c h w", h=FULL, w=FULL)
-    return _shrink(tiles[: len(_index()["styles"][style])], FULL // size)
-
-
-def _shrink(images: UInt8[Tensor, "n 4 h w"], factor: int) -> UInt8[Tensor, "n 4 h2 w2"]:
-    if factor == 1:
-        return images.contiguous()
-    values = images.float()
-    opacity = avg_pool2d(values[:, 3:], factor)
-    weighed = avg_pool2d(values[:, :3] * values[:, 3:], factor)
-    return torch.cat([weighed / opacity.clamp(min=1e-6), opacity], dim=1).round().to(torch.uint8)

@@ -6,7 +6,6 @@ picture towards its own caption and away from those of the others in the batch.
 
 import json
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -23,6 +22,7 @@ from squint.data import catalogue, glove
 from squint.nn.attention import padding_mask
 from squint.nn.positions import LearnedPositions
 from squint.nn.transformer import Dropout, Encoder
+from squint.text.words import split_words
 
 Kind = TypeVar("Kind")
 PADDING, UNKNOWN = 0, 1
@@ -76,11 +76,6 @@ class Config:
 
 
 # Words
-
-
-def split_words(text: str) -> list[str]:
-    """The words and numbers of a text, in lower case: ``Man: beard`` gives ``man`` and ``beard``."""
-    return re.findall(r"[a-z0-9]+", text.lower())
 
 
 class Vocabulary:

@@ -1002,4 +1002,4 @@ progress()
 #
 # **Reading.** Wei et al. (2022), “Chain-of-Thought Prompting Elicits Reasoning in Large Language Models”. Wang et al. (2022), “Self-Consistency Improves Chain of Thought Reasoning in Language Models”. Schaeffer, Miranda and Koyejo (2023), “Are Emergent Abilities of Large Language Models a Mirage?”. Wei et al. (2022b), “Emergent Abilities of Large Language Models”. Merrill and Sabharwal (2023), “The Expressive Power of Transformers with Chain of Thought”. Pfau, Merrill and Bowman (2024), “Let's Think Dot by Dot”. Nye et al. (2021), “Show Your Work: Scratchpads for Intermediate Computation with Language Models”. Ling et al. (2017), “Program Induction by Rationale Generation”. Turpin et al. (2023), “Language Models Don't Always Say What They Think”.
 #
-# Next comes lab 07, CLIP.
+# Next comes [lab 07, CLIP](07_clip.ipynb).

@@ -392,12 +392,12 @@ def looking(model, key):
     return look
 
 # %% id="train-live"
-STEPS = budget(cpu=600, gpu=3_000, smoke=4)
+STEPS = budget(cpu=630, gpu=3_000, smoke=4)
 live = new_clip()
 with torch.no_grad():
     untrained = percent_right(see(live.eval(), strange), live.embed_captions(pictures.names), truth)
 learn(live.train(), clip_loss(live), STEPS, "CLIP", looking(live, "contrastive"),
-      max(1, STEPS // 8))
+      max(1, STEPS // 7))
 weights_of = {who: sum(weight.numel() for weight in model.parameters())
               for who, model in (("live", live), ("shipped", shipped))}
 print(f"{weights_of['live']:,} weights (the shipped model has {weights_of['shipped']:,}), "
@@ -731,7 +731,7 @@ def look_at_words(step, seconds):
 
 
 learn(predictor.train(), words_loss, STEPS, "predicting words", look_at_words,
-      max(1, STEPS // 8), rate=4e-3)
+      max(1, STEPS // 7), rate=4e-3)
 by_words = named_by_words(predictor)
 print("unseen style, predicting words: "
       + ", ".join(f"{how} ⟨{right:.1f} %⟩" for how, right in by_words.items())

@@ -2,7 +2,7 @@
 # squint:
 #   lab: "07b"
 #   title: What CLIP sees
-#   minutes: 110
+#   minutes: 120
 #   promise: Ask the shipped CLIP for what it never saw, search pictures by a phrase, hold names against labels, count how far one falls under another artist's hand, and find out what it does not see at all.
 #   prerequisites: ["07_clip"]
 #   objectives:
@@ -20,7 +20,7 @@
 #
 # *Ask the shipped CLIP for what it never saw, search pictures by a phrase, hold names against labels, count how far one falls under another artist's hand, and find out what it does not see at all.*
 #
-# 110 minutes · after [lab 07, CLIP](07_clip.ipynb) · two CPU cores are enough
+# 120 minutes · after [lab 07, CLIP](07_clip.ipynb) · two CPU cores are enough
 #
 # **When you are through, you can**
 #
@@ -649,7 +649,8 @@ for count in (1, 2, 3, 5):
             fit_probe(vectors[drawn_new[taught]], new_labels[taught], len(held_out), STRENGTH),
             vectors[both_new], new_truth))
     artists_curve.append(shares)
-    print(f"pictures of each concept by {count} artists at most: ⟨{sum(shares) / DRAWS:.0f} %⟩, draws from "
+    print(f"pictures of each concept by {count} artists at most: "
+          f"⟨{sum(shares) / DRAWS:.0f} %⟩, draws from "
           f"⟨{min(shares):.0f}⟩ to ⟨{max(shares):.0f} %⟩")
 low, high = (100 * end for end in interval(int(named(both_new, held_out).sum()), len(both_new)))
 print(f"zero-shot, by name: ⟨{by_name:.0f} %⟩ of {len(both_new)}, interval ⟨{low:.0f}⟩ to "
@@ -884,8 +885,8 @@ tux_vectors = see(tux.rgb().to(lab.device))
 tux_names = read(tux.names)
 tux_truth = tux.name.to(lab.device)
 tux_hits = (clip.rank_of_truth(tux_vectors, tux_names, tux_truth) == 0).cpu()
-deals = [torch.randperm(len(tux.names), generator=torch.Generator().manual_seed(seed)).to(lab.device)
-         for seed in range(20)]
+dice = torch.Generator().manual_seed(0)
+deals = [torch.randperm(len(tux.names), generator=dice).to(lab.device) for _ in range(20)]
 tux_dealt = sum((clip.rank_of_truth(tux_vectors, tux_names[deal], tux_truth) == 0).float().mean()
                 for deal in deals) / len(deals)
 chance = 1 / len(tux.names)
@@ -1235,8 +1236,8 @@ axes.set(title="Where the neutral person lies")
 axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
 show(figure, alt="For two dozen roles, where the neutral picture of each set lies between the "
      "woman's and the man's. Farmers, firefighters and scientists lie near the man's in three "
-     "sets of four; Noto's lie mostly near the middle or on the woman's side. Most names' marks lie a "
-     "little on the man's side.")
+     "sets of four; Noto's lie mostly near the middle or on the woman's side. Most names' "
+     "marks lie a little on the man's side.")
 
 # %% [markdown] id="weat-text"
 # And does it follow what people think about jobs? Zhao et al. (2018) sorted occupations by the share of women in them, from United States labour statistics. Twelve of our neutral persons fit their lists, some more or less (a technologist for their developer, a police officer for their sheriff, a factory worker for their laborer, a health worker for their nurse, an office worker for their secretary, an artist for their designer): eight from the one where men are the majority, four from the other. Lab 01's test: the effect size $d$, and how often a random division of the twelve leans as far. Which end is *man* and which is *woman* can be said in two ways: by the words of lab 01, and by pictures (*man*, *boy*, *old man*; *woman*, *girl*, *old woman*).

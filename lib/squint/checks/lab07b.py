@@ -266,6 +266,12 @@ def three(label: str, draw: Draw, n: int, dim: int) -> Case:
     return Case(label, 2 * draw(n, dim), draw(n, dim), 3 * draw(n, dim))
 
 
+def along(middle: Tensor, one: Tensor, other: Tensor) -> Tensor:
+    """How far along the way from `other` to `one`."""
+    way = one - other
+    return ((middle - other) * way).sum(dim=-1) / way.square().sum(dim=-1)
+
+
 leaning = Check(
     cases=drawn(
         lambda draw: Case("half way", tensor([[1.0, 1.0]]), tensor([[2.0, 0.0]]), tensor([[0.0, 0.0]])),
@@ -313,17 +319,13 @@ leaning = Check(
             "along the way counts: a dot product."},
     }, versions={
         "You measured from the middle between both. 0 is to be at `other`, and 1 at `one`.":
-        lambda middle, one, other: ((middle - (one + other) / 2) * (one - other)).sum(dim=-1)
-        / (one - other).square().sum(dim=-1),
+        lambda middle, one, other: along(middle, one, other) - 0.5,
         "That scale runs from −1 to 1. 0 is to be at `other`, and 1 at `one`.":
-        lambda middle, one, other: (2 * middle - one - other).mul(one - other).sum(dim=-1)
-        / (one - other).square().sum(dim=-1),
+        lambda middle, one, other: 2 * along(middle, one, other) - 1,
         "That is the point where the shadow falls. Return how far along it is, one number a row.":
-        lambda middle, one, other: other + (one - other) * (((middle - other) * (one - other)).sum(dim=-1)
-                                                            / (one - other).square().sum(dim=-1))[:, None],
-        "Vectors were brought to length one first. Take them as they are.": lambda middle, one, other: (
-            (lambda m, a, b: ((m - b) * (a - b)).sum(dim=-1) / (a - b).square().sum(dim=-1))(
-                *(F.normalize(each, dim=-1) for each in (middle, one, other)))),
+        lambda middle, one, other: other + (one - other) * along(middle, one, other)[:, None],
+        "Vectors were brought to length one first. Take them as they are.": lambda middle, one, other: along(
+            *(F.normalize(each, dim=-1) for each in (middle, one, other))),
         "That compares two cosines, as lab 01's leaning does. Here the shadow on the line is asked for.":
         lambda middle, one, other: F.cosine_similarity(middle, one) - F.cosine_similarity(middle, other),
         "That is how far away `other` is, among both distances. Such a share knows nothing of the direction.":

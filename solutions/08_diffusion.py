@@ -83,7 +83,7 @@ from squint.viz import colours, style
 # %% [markdown] id="gan-text"
 # ## 1 · The forger and the critic
 #
-# Before 2020 most networks that drew pictures were trained in pairs (Goodfellow et al. 2014). A **generator** makes something out of random numbers. A **critic** gets real things and made ones, and has to tell them apart. The generator learns from nothing but the critic's verdict. Such a pair is called a GAN, a generative adversarial network.
+# Before 2020 the networks that drew the best pictures were trained in pairs (Goodfellow et al. 2014). A **generator** makes something out of random numbers. A **critic** gets real things and made ones, and has to tell them apart. The generator learns from nothing but the critic's verdict. Such a pair is called a GAN, a generative adversarial network.
 #
 # What can go wrong, one sees best where one can count. Here is a world of points in a plane, in eight heaps. Some are common and some are rare, each 0.7 times as large as the next larger one: so it is in most collections, in which there are many cats and few okapis. A good generator makes points in all eight, in the right shares, and few in between.
 #
@@ -226,13 +226,13 @@ show(figure, alt="Two generators at six moments of their training, and the real 
      "empty to the end.")
 
 # %% [markdown] id="gan-read"
-# Heaps are found, left, and found again; at the end some rings are empty. This is called **mode collapse**, in a mild form. And mind what the generator does well: nearly all of its points are good ones. The critic sees to that. What no one sees to is completeness: a point of a kind that is missing never comes before the critic as a made one, so nobody is blamed.
+# Heaps are found, left, and found again; at the end some rings are all but empty. This is called **mode collapse**, in a mild form. And mind what the generator does well: nine in ten of its points are good ones. The critic sees to that. What no one sees to is completeness: a point of a kind that is missing never comes before the critic as a made one, so nobody is blamed.
 #
-# GANs have been mended in many ways. One of the best known is to punish the critic for steep slopes at real points (the R1 penalty of Mescheder et al. 2018): $\tfrac{\gamma}{2}\lVert\nabla c\rVert^2$ is added to its loss. A gentle critic leaves no cliffs for the generator to be stuck behind. A step costs about twice as much then, so this pair gets half the steps.
+# GANs have been mended in many ways. One of the best known is to punish the critic for steep slopes at real points (the R1 penalty of Mescheder et al. 2018): $\tfrac{\gamma}{2}\lVert\nabla c\rVert^2$ is added to its loss. A gentle critic leaves no cliffs for the generator to be stuck behind. A step costs about a third more then, so this pair gets three quarters of the steps.
 
 # %% id="train-gentle"
 begun = clock.perf_counter()
-gentle = train_gan(GAN_STEPS // 2, heaps, penalty=0.1)[0]
+gentle = train_gan(3 * GAN_STEPS // 4, heaps, penalty=0.1)[0]
 gentle_seconds = clock.perf_counter() - begun
 with torch.no_grad():
     gentle_points = gentle(torch.randn(4_000 * SEEDS, 2, device=lab.device))
@@ -241,7 +241,7 @@ print(f"with the penalty, in ⟨{gentle_seconds:.0f}⟩ seconds: heaps found ⟨
       f"good points ⟨{sum(gentle_good) / SEEDS:.0f} %⟩")
 
 # %% [markdown] id="gentle-read"
-# That is worth a lot: all eight, or nearly. The price stands beside it: more of its points lie between the heaps. So what follows is measured against both pairs.
+# That is worth a lot: all eight, or nearly. The price stands beside it: somewhat more of its points lie between the heaps. So what follows is measured against both pairs.
 #
 # **Question.** The critic sees real points of the rare heap. Why does that not bring the plain pair's generator there?
 #
@@ -263,7 +263,7 @@ print(f"with the penalty, in ⟨{gentle_seconds:.0f}⟩ seconds: heaps found ⟨
 #
 # So nobody has to walk the chain to get somewhere on it. $\bar\alpha$ says how much is **kept**, as a share of the variance; that is why it is `kept` in the code. Do not take it for $\alpha$, which belongs to a single step. And mind the roots: $\bar\alpha$ and $1-\bar\alpha$ are *variances*, and what a thing is multiplied by is a *deviation*.
 #
-# How fast should it drown? That is the **schedule**. The paper lets $1-\alpha_t$ grow linearly from 0.0001 to 0.02. We let time run from 0, the picture, to 1, pure noise, whatever the number of steps, and use a quarter turn: $\sqrt{\bar\alpha} = \cos(\tfrac{\pi}{2} t)$ and $\sqrt{1-\bar\alpha} = \sin(\tfrac{\pi}{2} t)$ (the cosine schedule of Nichol and Dhariwal 2021, §3.2, without its offset). Then $\bar\alpha/(1-\bar\alpha)$ is the **signal-to-noise ratio**.
+# How fast should it drown? That is the **schedule**. The paper lets $1-\alpha_t$ grow linearly from 0.0001 to 0.02. We let time run from 0, the picture, to 1, pure noise, whatever the number of steps, and use a quarter turn: $\sqrt{\bar\alpha} = \cos(\tfrac{\pi}{2} t)$ and $\sqrt{1-\bar\alpha} = \sin(\tfrac{\pi}{2} t)$ (the cosine schedule of Nichol and Dhariwal 2021, §3.2, without its offset). Then $\bar\alpha/(1-\bar\alpha)$ is called the signal-to-noise ratio.
 
 # %% id="schedule"
 def alpha_bar(time):
@@ -298,7 +298,7 @@ def add_noise(clean, noise, kept):
 add_noise = check("add_noise")
 
 # %% [markdown] id="faces-text"
-# For pictures we take faces, at 16 pixels: there are 515 to train on, of 119 kinds in six styles, and a face is easily told from a smudge. Pictures run from −1 to 1 from here on, so that they are as large as the noise. 54 faces of concepts that are never trained on are kept as a yardstick (lab 07's `test_concepts`).
+# For pictures we take faces, at 16 pixels: there are some 500 to train on, in six styles, and a face is easily told from a smudge. Pictures run from −1 to 1 from here on, so that they are as large as the noise. Faces of other concepts, which are never trained on, are kept as a yardstick (lab 07's `test_concepts`).
 
 # %% id="faces"
 SIDE = 16
@@ -314,7 +314,10 @@ def faces_for(purpose):
 
 
 faces, held_out = faces_for("train"), faces_for("test_concepts")
-print(f"{len(faces)} faces to train on, {len(held_out)} of other concepts held out")
+kinds = [len(pictures.concept[places][is_face[pictures.concept[places]]].unique())
+         for places in (pictures.purpose["train"], pictures.purpose["test_concepts"])]
+print(f"{len(faces)} faces of {kinds[0]} concepts to train on, "
+      f"{len(held_out)} of {kinds[1]} others")
 
 # %% id="fig-noise" tags=["nbval-ignore-output"]
 def draw(panel, picture, title=""):
@@ -401,7 +404,7 @@ def velocity_loss(network, clean, noise, time):
 velocity_loss = check("velocity_loss")
 
 # %% [markdown] id="ring-net-text"
-# For the heaps, a network with fewer weights than the pair had. It gets a point, and sines and cosines of the time. It is one network instead of two, so its step is cheaper; it takes one and a half times as many, which is no more computing than the pair's. Times are drawn one in each of as many equal parts of 0 … 1, so that a batch sees all of them (Kingma et al. 2021, appendix I.1).
+# For the heaps, a network with fewer weights than the pair had. It gets a point, and sines and cosines of the time. It is one network instead of two, so its step is cheaper; it takes one and a half times as many, which is no more computing than the pair's. Times are drawn one in each of as many equal parts of 0 … 1, so that a batch sees all of them (after Kingma et al. 2021, appendix I.1).
 
 # %% id="train-ring"
 class PointNet(nn.Module):
@@ -454,7 +457,7 @@ print(f"multiplications of the training, in parts of the pair's: "
 #
 # ## 4 · The way back
 #
-# From pure noise to a thing in steps. Say we stand at $x_t$ and want $x_s$, a little less noisy. If $x_0$ were known, so would be the distribution of $x_s$: it is normal, and its mean lies between $x_0$ and $x_t$ (the paper's equations 6 and 7). With $\alpha = \bar\alpha_t/\bar\alpha_s$ for the step between the two (the product without the earlier factors), and $\beta = 1 - \alpha$,
+# From pure noise to a thing in steps. Say we stand at $x_t$ and want $x_s$, a little less noisy. If $x_0$ were known, so would be the distribution of $x_s$: it is normal, and its mean is a mixture of $x_0$ and $x_t$ (the paper's equations 6 and 7; it is called the *posterior*). With $\alpha = \bar\alpha_t/\bar\alpha_s$ for the step between the two (the product without the earlier factors), and $\beta = 1 - \alpha$,
 #
 # $$\tilde\mu = \frac{\sqrt{\bar\alpha_s}\,\beta}{1-\bar\alpha_t}\; x_0 + \frac{\sqrt{\alpha}\,(1-\bar\alpha_s)}{1-\bar\alpha_t}\; x_t, \qquad \tilde\beta = \frac{1-\bar\alpha_s}{1-\bar\alpha_t}\,\beta .$$
 #
@@ -487,7 +490,7 @@ def posterior(clean, noisy, kept_now, kept_then):
 posterior = check("posterior")
 
 # %% [markdown] id="ddpm-text"
-# With it the paper's sampler is a loop that one reads in a minute. `guess(x, time)` is whatever guesses the clean thing; here, the network. For pictures the guess is kept within their range, −1 to 1.
+# With it the paper's sampler (DDPM, after its title) is a loop that one reads in a minute. `guess(x, time)` is whatever guesses the clean thing; here, the network. For pictures the guess is kept within their range, −1 to 1.
 
 # %% id="ddpm"
 def steps_back(steps):
@@ -568,13 +571,13 @@ show(figure, alt="Left, the share of points in each of eight heaps, four beginni
      "diffusion and the gentle pair close to eight, the plain pair about six.")
 
 # %% [markdown] id="found-read"
-# The diffusion model finds them all (now and then a beginning misses the rarest), with about their shares, the rarest somewhat below. Why? Its loss asks it about noised points of *all* heaps, as often as they occur; to ignore a heap costs it, every time. A GAN's loss never asks for what is missing. What the GAN has in its favour: it needs one pass of the network where the diffusion model took a hundred.
+# The diffusion model finds them all (now and then a beginning misses the rarest), with about their shares, but the rarest with little more than half of its own. Why? Its loss asks it about noised points of *all* heaps, as often as they occur; to ignore a heap costs it, every time. A GAN's loss never asks for what is missing. What the GAN has in its favour: it needs one pass of the network where the diffusion model took a hundred.
 #
-# And be fair. If all heaps are equally large, the plain pair finds nearly all of them (exercise 1); that some are rare is what it stumbles over. The gentle pair does not stumble, but blurs: of its points fewer are good. So “GANs lose modes” holds for the plain pair here, and “a GAN has to be nursed to find them all” for the rest. The diffusion model came out of the first loss that one would write down.
+# And be fair. If all heaps are equally large, the plain pair finds nearly all of them (exercise 1); that some are rare is what it stumbles over. The gentle pair does not stumble, but blurs a little: of its points somewhat fewer are good. So “GANs lose modes” holds for the plain pair here, and “a GAN has to be nursed to find them all” for the rest. The diffusion model came out of a plain squared error, with no opponent to balance.
 #
-# **Skipping.** A hundred passes are many, and the paper took a thousand. Song et al. (2021, “DDIM”) saw that the network was only ever trained to say what is in $x_t$; nothing in that depends on how one got there. So one may go back on another way, one without any fresh noise. Take the guess of $x_0$, take the noise that must then be in $x_t$, namely $\varepsilon = (x_t - \sqrt{\bar\alpha_t}\,x_0)/\sqrt{1-\bar\alpha_t}$, and put both together again for the earlier time, as in section 2:
+# **Skipping.** A hundred passes are many, and the paper took a thousand. Song et al. (2021, “denoising diffusion implicit models”, DDIM) saw that the network was only ever trained to say what is in $x_t$; nothing in that depends on how one got there. So one may go back on another way, one without any fresh noise. Take the guess of $x_0$, take the noise that must then be in $x_t$, namely $\varepsilon = (x_t - \sqrt{\bar\alpha_t}\,x_0)/\sqrt{1-\bar\alpha_t}$, and put both together again for the earlier time, as in section 2:
 #
-# $$x_s = \sqrt{\bar\alpha_s}\;x_0 + \sqrt{1-\bar\alpha_s}\;\varepsilon \qquad\text{(their equation 12, with } \sigma = 0\text{).}$$
+# $$x_s = \sqrt{\bar\alpha_s}\;x_0 + \sqrt{1-\bar\alpha_s}\;\varepsilon \qquad\text{(their equation 12, with } \sigma = 0 \text{; their } \alpha \text{ is our } \bar\alpha\text{).}$$
 
 # %% id="ddim_step" tags=["exercise"] minutes=8 difficulty=2 teaches="DDIM's step: the same noise at another time"
 def ddim_step(clean, noisy, kept_now, kept_then):
@@ -734,11 +737,11 @@ show(figure, alt="The share of good points against the number of steps on a loga
      "but meets them at a hundred.")
 
 # %% [markdown] id="flow-read"
-# A dozen steps do for most of it, in three of four ways. Only DDPM with the larger variance $\beta$ wants many: in a long step it adds more noise than the rest of the way can take off. That is the comparison that stands out in Song et al. (table 1). With the posterior's variance fresh noise costs next to nothing here; on pictures it does (the same table). What DDIM has for certain is that a start has *one* end, so that one may go from a thing back to its noise; lab 08b does.
+# A dozen steps do for most of it, in three of four ways. Only DDPM with the larger variance $\beta$ wants many: in a long step it adds more noise than the rest of the way can take off. (At two and three steps, where no way gets far, it is even ahead of DDPM and DDIM.) That is the comparison that stands out in Song et al. (table 1). With the posterior's variance fresh noise costs next to nothing here; on pictures it does (the same table). What DDIM has for certain is that a start has *one* end, so that one may go from a thing back to its noise; lab 08b does.
 #
-# And between DDIM and flow matching there is hardly anything to choose: a few points at three to five steps. The *training* lines are straight, each from its own noise to its own point. They cross, though; where they do, the network can only learn the mean direction; and what the sampler follows is the mean, and bends. (And DDIM is an Euler method, too, along a quarter turn instead of a line.) To make the sampler's ways straight Liu et al. train a second time, on the pairs of start and end that the first network made: exercise 3.
+# And between DDIM and flow matching there is hardly anything to choose: a few points at three and five steps; both pass 80 % between five and twelve. The *training* lines are straight, each from its own noise to its own point. They cross, though; where they do, the network can only learn the mean direction; and what the sampler follows is the mean, and bends. (And DDIM is an Euler method, too, along a quarter turn instead of a line.) To make the sampler's ways straight Liu et al. train a second time, on the pairs of start and end that the first network made: exercise 3.
 #
-# **Question.** At one step all three make points that are good for nothing. Where do they lie?
+# **Question.** At one step all four make points that are good for nothing. Where do they lie?
 #
 # <details><summary>Answer</summary>
 #
@@ -814,7 +817,7 @@ show(figure, alt="Above ten faces that the exact denoiser drew, below the neares
      "of each. Every pair is the same picture.")
 
 # %% [markdown] id="optimal-read"
-# Every sample is a training picture, to the last pixel. Near the end the softmax is so sharp that one picture has all the weight. So *the perfect solution of the training task recites*. Whatever a diffusion model draws that is new, it draws because its network is **not** perfect: it has too few weights, too few steps, and convolutions that see small patches and cannot but mix them. Everything that makes these models worth having happens in this gap (Kamb and Ganguli 2024 work it out for convolutions).
+# Every sample is a training picture, to the last pixel. Near the end the softmax is so sharp that one picture has all the weight. So *the perfect solution of the training task recites*. Whatever a diffusion model draws that is new, it draws because its network is **not** perfect: it has too few weights, too few steps, and convolutions that see small patches, treat all places alike and cannot but mix what they see. Everything that makes these models worth having happens in this gap (Kamb and Ganguli 2024 work it out for nets of convolutions only; ours also attends).
 #
 # **Question.** At $t = 1$, what does the exact denoiser guess?
 #
@@ -826,9 +829,9 @@ show(figure, alt="Above ten faces that the exact denoiser drew, below the neares
 # %% [markdown] id="unet-text"
 # ## 7 · Faces out of noise
 #
-# Now a network. It is a **U-Net** (Ronneberger et al. 2015): convolutions at 16, 8 and 4 pixels, down and up again, with a short cut on every level so that details need not pass through the narrow middle. At 4 pixels every place attends to every other. The time scales and shifts the channels of every block. The library's `UNet` does that; it is the one that the shipped decoder of lab 08b has, a third as wide.
+# Now a network. It is a **U-Net** (Ronneberger et al. 2015): convolutions at 16, 8 and 4 pixels, down and up again, with a short cut on every level so that details need not pass through the narrow middle. At 4 pixels every place attends to every other. The time scales and shifts the channels of every block. The library's `UNet` does that; it is the one that the shipped decoder of lab 08b has, about half as wide and with half the blocks.
 #
-# Nothing is asked for, no name and no style: the network is only to draw faces. It has less than a minute on two cores.
+# Nothing is asked for, no name and no style: the network is only to draw faces. It gets some hundred steps.
 
 # %% id="guess-recite" tags=["nbval-ignore-output"]
 guess_recite = predict("The same network, trained on only 40 faces. How many percent of its "
@@ -939,6 +942,9 @@ for measure in (by_pixels, by_clip):
         print(f"{measure.__name__:10} trained on {len(known):3}: median distance, drawn "
               f"⟨{of_drawn.median():.3f}⟩, real ⟨{of_real.median():.3f}⟩; suspicious "
               f"⟨{suspicious[measure, len(known)]:.0f} %⟩")
+stricter = distances[by_pixels, len(faces)][1].quantile(0.05)
+under_it = 100 * float((distances[by_pixels, len(few_faces)][0] < stricter).float().mean())
+print(f"trained on {len(few_faces)}, by the stricter line of the {len(faces)}: ⟨{under_it:.0f} %⟩")
 claim("trained on 40 faces: suspicious by pixels", suspicious[by_pixels, len(few_faces)], above=30,
       unit="%", control={f"trained on {len(faces)}": suspicious[by_pixels, len(faces)]},
       paper="Somepalli et al. 2023")
@@ -960,7 +966,8 @@ for line, trained_on in zip(panels, (len(faces), len(few_faces))):
         bins = torch.linspace(0, float(torch.cat([of_drawn, of_real]).max()), 30).tolist()
         panel.hist(of_real, bins, density=True, color=colours.GREY, alpha=0.6, label="real")
         panel.hist(of_drawn, bins, density=True, color=colours.BLUE, alpha=0.6, label="drawn")
-        panel.axvline(float(of_real.quantile(0.05)), color=colours.INK, linestyle=":")
+        panel.axvline(float(of_real.quantile(0.05)), color=colours.INK, linestyle=":",
+                      label="left of it: suspicious")
         panel.set(xlabel=what if trained_on == len(few_faces) else "", yticks=[])
         share_line = f"suspicious: {suspicious[measure, trained_on]:.0f} %"
         if guess_recite.value is not None and (measure, trained_on) == (by_pixels, len(few_faces)):
@@ -968,8 +975,8 @@ for line, trained_on in zip(panels, (len(faces), len(few_faces))):
         panel.set_title(f"trained on {trained_on}, {share_line}", fontsize=9)
 panels[0, 0].legend()
 show(figure, alt="Distances to the nearest training picture of drawn and of real faces, by pixels "
-     "and by CLIP. Trained on 515 drawn faces are no nearer than real ones. Trained on 40 nearly "
-     "all drawn ones are nearer by pixels than the dotted line, and many by CLIP are near zero.")
+     "and by CLIP. Trained on 515 no drawn face is left of the dotted line by pixels. Trained on "
+     "40 nearly all are; by CLIP one in ten is, and the others lie nearer than real ones.")
 
 # %% id="fig-few" tags=["nbval-ignore-output"]
 figure, panels = plt.subplots(4, 10, figsize=(9.2, 4.0))
@@ -985,7 +992,7 @@ show(figure, alt="Ten drawings of each network, and under each its nearest train
      "of 515 differ from it in eyes or mouth; those of 40 are mostly the same face.")
 
 # %% [markdown] id="memory-read"
-# Trained on 515 faces, it is not seen to recite: its drawings are no nearer to the training pictures than real faces of other concepts are. Trained on 40, it does, though it went by each of them over a thousand times and not one comes out as clean as from the exact denoiser. By CLIP's vectors the same is seen more faintly, since CLIP looks at the blemishes of a drawing, too.
+# Trained on 515 faces, it is not seen to recite: none of its drawings is suspicious by either measure. (By pixels their median is even a little below that of real faces, by CLIP above it. And the line is no softer for them: by the stricter one of the 515 a third of what the other net recites would be suspicious still.) Trained on 40, it does, though it went by each of them over a thousand times and not one comes out as clean as from the exact denoiser. By CLIP's vectors the same is seen more faintly, since CLIP looks at the blemishes of a drawing, too.
 #
 # Nothing changed but the number of pictures. A net of half a million weights has room enough for 40 faces of 768 numbers; 515 it can fit, in so few steps, only by what they have in common. With longer training it would come nearer to the exact denoiser with these as well. It is the same with large models: most of what they draw is new, and pictures that stood in the training set many times over can be got out again (Somepalli et al. 2023; Carlini et al. 2023).
 #
@@ -1001,11 +1008,11 @@ show(figure, alt="Ten drawings of each network, and under each its nearest train
 #
 # | claim | the paper says | here |
 # |---|---|---|
-# | GANs cover less of the data's variety | GANs capture less of the diversity than models of likelihoods do (Dhariwal and Nichol 2021, §1) | the plain pair about six of eight heaps, diffusion eight, with less computing and fewer weights; a pair with a penalty finds nearly all, with fewer good points: section 4 |
+# | GANs cover less of the data's variety | GANs capture less of the diversity than models of likelihoods do (Dhariwal and Nichol 2021, §1) | the plain pair about six of eight heaps, diffusion eight, with less computing and fewer weights than the plain pair; a pair with a penalty finds nearly all, with somewhat fewer good points: section 4 |
 # | few steps do, without fresh noise | 10 to 50 times as fast as DDPM (Song et al. 2021, abstract) | twelve of a hundred, but for a few points. Against DDPM with its larger variance that is better; with the posterior's deviation fresh noise costs next to nothing **here**: section 5 |
-# | straight training paths sample in fewer steps | fewer evaluations for the same error (Lipman et al. 2023, §6.2) | **hardly**: a few points at three to eight steps: section 5 |
+# | straight training paths sample in fewer steps | fewer evaluations for the same error (Lipman et al. 2023, §6.2) | **hardly**: a few points at three and five steps: section 5 |
 # | the exact denoiser only recites | it is why networks must be imperfect (Kamb and Ganguli 2024) | every sample is a training picture: section 6 |
-# | a diffusion model draws what it was not shown | sharp and varied pictures (the paper, §4) | faces, most of them so called by CLIP, none nearer than real ones: sections 7 and 8 |
+# | a diffusion model draws what it was not shown | sharp and varied pictures (the paper, §4) | faces, most of them so called by CLIP, none suspiciously near to a training picture: sections 7 and 8 |
 # | on little data it recites | what is copied depends on the size of the training set (Somepalli et al. 2023, abstract) | on 40 faces nearly always: section 8 |
 #
 # **What does not carry over.** Heaps in a plane show which kinds are missing; they do not show how sharp a picture gets, and that is what GANs were liked for. Our GANs are small and of few parts; those that drew the best faces of their time (Karras et al. 2019) had many more. In two dimensions a network is nearly right at every step, so samplers differ less than on pictures. And our faces are 16 pixels wide, of a kind where a yellow disc is half the work. The shipped decoder of lab 08b draws all of the emoji, and took many times as long.

@@ -83,7 +83,7 @@ def search_seconds(rounds: int) -> float:
 def loader_and_step_seconds(rounds: int) -> tuple[float, float]:
     """To draw and vary a batch of lab 07's live run, and for the rest of the step: loss, gradient, update."""
     pictures = album.load()
-    small, places = pictures.at(LIVE.size), pictures.purpose["train"]
+    small, places = pictures.at(2 * LIVE.size), pictures.purpose["train"]
     model = clip.CLIP(LIVE, clip.Vocabulary(album.words(pictures))).to(memory_format=torch.channels_last).train()
     optimiser = torch.optim.AdamW(model.parameters(), lr=1e-4, fused=True)
     captions = torch.randint(2, 1_000, (LIVE_BATCH, LIVE.tokens))

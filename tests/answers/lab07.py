@@ -261,7 +261,7 @@ WRONG = [
         "all right things",
     ),
     ("recall_at", RECALL.replace("found.any(1).float().mean()", "found.any(1)"), "yes or no"),
-    ("recall_at", RECALL.replace(".float()", ""), "True and False"),
+    ("recall_at", RECALL.replace(".float()", ""), "what is no float"),
     ("recall_at", RECALL.replace("[:, :k]", ""), "All things were looked at"),
     (
         "recall_at",
@@ -293,4 +293,9 @@ WRONG = [
     ),
     ("ensemble", "def ensemble(v):\n    return F.normalize(v, dim=-1)", "One vector for each prompt still"),
     ("ensemble", "def ensemble(v):\n    return F.normalize(v, dim=-1).sum(0)", "Unit vectors were added"),
+    (
+        "zero_shot",
+        SHOT.replace("torch.topk(a @ b.t(), k, dim=1)[1]", "(a @ b.t()).argsort(dim=1, descending=True)[:k]"),
+        "cut went through",
+    ),
 ]

@@ -5,22 +5,6 @@ import torch.nn.functional as F
 from torch import nn
 
 
-def search_by_sorting(picture_vectors, phrase_vectors, k):
-    p = picture_vectors / picture_vectors.norm(dim=1, keepdim=True)
-    q = phrase_vectors / phrase_vectors.norm(dim=1, keepdim=True)
-    return torch.einsum("pd,qd->qp", p, q).argsort(dim=1, descending=True)[:, :k]
-
-
-def search_by_loop(pictures, phrases, k):
-    return [F.cosine_similarity(pictures, phrase[None], dim=-1).topk(k).indices.tolist() for phrase in phrases]
-
-
-def search_pictures_only(picture_vectors, phrase_vectors, k):
-    # A phrase's own length changes nothing in the order.
-    units = torch.nn.functional.normalize(picture_vectors)
-    return torch.topk(phrase_vectors @ units.T, k)[1]
-
-
 def probe_by_hand(weight, bias, features, labels, strength):
     logits = torch.einsum("nd,cd->nc", features, weight) + bias
     right = logits[torch.arange(len(labels), device=labels.device), labels]
@@ -74,18 +58,11 @@ def leaning_by_distances(middle, one, other):
 
 
 RIGHT = {
-    "search": [search_by_sorting, search_by_loop, search_pictures_only],
     "probe_loss": [probe_by_hand, probe_by_linear, probe_by_nll],
     "winoground": [winoground_by_loop, winoground_by_diagonal, winoground_by_margin],
     "leaning": [leaning_by_unit, leaning_by_einsum, leaning_by_distances],
 }
 
-SEARCH = """
-def search(pictures, phrases, k):
-    pictures = pictures / pictures.norm(dim=-1, keepdim=True)
-    phrases = phrases / phrases.norm(dim=-1, keepdim=True)
-    return torch.topk(phrases @ pictures.T, k).indices
-"""
 PROBE = """
 def probe_loss(w, b, x, y, strength):
     logits = x @ w.T + b
@@ -105,24 +82,6 @@ def leaning(middle, one, other):
     return ((middle - other) * d).sum(-1) / (d ** 2).sum(-1)
 """
 WRONG = [
-    ("search", "def search(p, q, k):\n    return (q @ p.T).topk(k, dim=-1).indices\n", "kept their lengths"),
-    ("search", SEARCH.replace(").indices", ").values"), "Return the places"),
-    ("search", SEARCH.replace(", k).indices", ", k, largest=False).indices"), "farthest"),
-    ("search", SEARCH.replace("phrases @ pictures.T, k", "phrases @ pictures.T, k, dim=0"), "along the pictures"),
-    ("search", SEARCH.replace("phrases @ pictures.T", "pictures @ phrases.T"), "found phrases for pictures"),
-    ("search", SEARCH.replace(").indices", ").indices.flip(-1)"), "stands last"),
-    ("search", SEARCH.replace(").indices", ").indices[0]"), "row for each phrase"),
-    ("search", SEARCH.replace("pictures.norm(dim=-1, keepdim=True)", "pictures.norm()"), "its own length"),
-    (
-        "search",
-        "def search(p, q, k):\n    return torch.cdist(q, p).argsort(-1)[:, :k]\n",
-        "nearest by distance",
-    ),
-    (
-        "search",
-        "def search(p, q, k):\n    return F.cosine_similarity(q[:, None], p[None], dim=-1).argsort(-1, descending=True)\n",
-        "Keep the first k",
-    ),
     ("probe_loss", PROBE.replace(" + b", ""), "bias is missing"),
     ("probe_loss", PROBE.replace(" + strength * (w ** 2).sum()", ""), "price of the weights is missing"),
     ("probe_loss", PROBE.replace("(w ** 2).sum()", "((w ** 2).sum() + (b ** 2).sum())"), "The bias pays, too"),
@@ -161,9 +120,8 @@ WRONG = [
     (
         "winoground",
         WINO[: WINO.index("    group")] + "    return torch.stack([text, image, text & image]).mean(1)\n",
-        "True and False",
+        "what is no float",
     ),
-    ("search", "def search(p, q, k):\n    return (F.normalize(q, dim=0) @ F.normalize(p, dim=0).T).topk(k)[1]\n", "Both kinds"),
     ("leaning", LEAN.replace("middle - other", "middle - (one + other) / 2"), "middle between both"),
     ("probe_loss", "def probe_loss(w, b, x, y, s):\n    return F.cross_entropy(x @ w.T + b, y) + s\n", "Only `strength`"),
 ]  # fmt: skip

@@ -272,6 +272,10 @@ zero_shot = Check(
             "own k: topk(k, dim=-1).",
             "cosines.topk(k, dim=-1)": "topk returns values and indices. Return the indices."},
     }, versions={
+        "The cut went through the pictures. Keep the first k of each row: [:, :k].": lambda pictures, names, k:
+        (F.normalize(pictures, dim=-1) @ F.normalize(names, dim=-1).T).argsort(dim=-1, descending=True)[:k],
+        "Only the last picture was named. Collect a row for each picture.": lambda pictures, names, k:
+        (F.normalize(pictures, dim=-1) @ F.normalize(names, dim=-1).T).topk(k, dim=-1).indices[-1],
         "You measured the distance between vectors of any length. Nearest is by cosine: bring both to length one "
         "first.": by_distance,
     }))  # fmt: skip

@@ -1,4 +1,4 @@
-"""Lab 07b, what CLIP sees: search by cosine, the loss of a linear probe, Winoground's scores, a shadow on a line."""
+"""Lab 07b, what CLIP sees: the loss of a linear probe, Winoground's scores, a shadow on a line."""
 
 from __future__ import annotations
 
@@ -13,81 +13,6 @@ def digits(draw: Draw, *shape: int, below: int) -> Tensor:
     """Whole numbers from 0 on."""
     return (1_000 * draw(*shape).abs()).long() % below
 
-
-# Search
-
-
-def shelf(label: str, draw: Draw, pictures: int, phrases: int, dim: int, k: int) -> Case:
-    """Vectors of very different lengths."""
-    lengths = 0.2 + 5 * draw(pictures, 1).abs()
-    return Case(label, lengths * draw(pictures, dim), 3 * draw(phrases, dim), k)
-
-
-search = Check(
-    cases=drawn(
-        lambda draw: Case("one phrase, three pictures", tensor([[4.0, 4.0], [0.3, 0.1], [0.0, 2.0]]),
-                          tensor([[2.0, 0.5]]), 1),
-        lambda draw: Case("one phrase, a long picture and a short one that fits",
-                          tensor([[9.0, 9.0], [0.0, 0.1], [0.1, 0.02]]), tensor([[3.0, 0.0]]), 2),
-        lambda draw: shelf("two phrases, seven pictures", draw, 7, 2, 3, 3),
-        lambda draw: shelf("five phrases, nine pictures", draw, 9, 5, 4, 2),
-        lambda draw: shelf("as many of everything", draw, 4, 4, 4, 4),
-        lambda draw: shelf("more phrases than pictures", draw, 3, 8, 5, 1),
-        lambda draw: shelf("many pictures", draw, 60, 6, 16, 10)),
-    hints=(
-        "Cosine is the dot product of vectors of length one. All phrases with all pictures are one matrix product.",
-        "F.normalize(…, dim=-1) for both; phrases @ pictures.T is [phrases, pictures]; .topk(k, dim=-1).indices are "
-        "the places of the k largest of each row."),
-    misconceptions=edits({
-        "of_pictures = F.normalize(picture_vectors, dim=-1)": {
-            "of_pictures = picture_vectors": "The pictures' vectors kept their lengths, so a long one is found by "
-            "every phrase. Cosine divides each by its own length: F.normalize(…, dim=-1).",
-            "of_pictures = F.normalize(picture_vectors, dim=0)": "Pictures were normalised along the wrong axis: each "
-            "row is a vector, so dim=-1.",
-            "of_pictures = picture_vectors.softmax(dim=-1)": "A softmax makes shares, no vector of length one. Use "
-            "F.normalize.",
-            "of_pictures = picture_vectors / picture_vectors.abs().sum(dim=-1, keepdim=True)": "You divided by the sum "
-            "of the sizes. A vector's length is the root of the sum of squares: F.normalize."},
-        "F.normalize(phrase_vectors, dim=-1)": {
-            "F.normalize(phrase_vectors, dim=0)": "Phrases were normalised along the wrong axis: each row is a vector, "
-            "so dim=-1."},
-        "of_phrases @ of_pictures.T": {
-            "of_pictures @ of_phrases.T": "That table has a row for each picture, so you found phrases for pictures. "
-            "Put phrases in the rows: phrases @ pictures.T.",
-            "(of_phrases @ of_pictures.T).abs()": "The sign was dropped: what points the other way is not near."},
-        "cosines.topk(k, dim=-1).indices": {
-            "cosines.topk(k, dim=-1).values": "Those are the cosines. Return the places: indices.",
-            "cosines.topk(k, dim=0).indices": "You took the best phrases of each picture. Take along the pictures, "
-            "dim=-1.",
-            "cosines.topk(k, dim=-1, largest=False).indices": "Those are the pictures farthest away. The largest "
-            "cosine is nearest.",
-            "cosines.topk(k, dim=-1).indices.flip(1)": "The nearest stands last. It belongs first.",
-            "cosines.topk(k, dim=-1).indices.sort(dim=-1).values": "The places are sorted by number. Nearest first: "
-            "leave them as topk gives them.",
-            "cosines.topk(k, dim=-1).indices[0]": "Only the first phrase was answered. Return a row for each phrase.",
-            "cosines.topk(k, dim=-1).indices.T": "That is [k, phrases]. Return [phrases, k].",
-            "cosines.argsort(dim=-1, descending=True)": "All pictures are there. Keep the first k.",
-            "cosines.mean(dim=0).topk(k).indices": "All phrases were mixed into one search. Each has a row of its "
-            "own."},
-    }, versions={
-        "Both kinds were normalised along the wrong axis: each row is a vector, so dim=-1.":
-        lambda picture_vectors, phrase_vectors, k:
-        (F.normalize(phrase_vectors, dim=0) @ F.normalize(picture_vectors, dim=0).T).topk(k, dim=-1).indices,
-        "The cut went through the phrases. Keep the first k of each row: [:, :k].":
-        lambda picture_vectors, phrase_vectors, k:
-        (F.normalize(phrase_vectors, dim=-1) @ F.normalize(picture_vectors, dim=-1).T)
-        .argsort(dim=-1, descending=True)[:k],
-        "The nearest one was skipped. No picture is the phrase itself: begin at 0.":
-        lambda picture_vectors, phrase_vectors, k:
-        (F.normalize(phrase_vectors, dim=-1) @ F.normalize(picture_vectors, dim=-1).T)
-        .argsort(dim=-1, descending=True)[:, 1 : k + 1],
-        "Only the last phrase was answered. Collect a row for each phrase.":
-        lambda picture_vectors, phrase_vectors, k:
-        (F.normalize(phrase_vectors, dim=-1) @ F.normalize(picture_vectors, dim=-1).T).topk(k, dim=-1).indices[-1],
-        "That is nearest by distance, where a vector's length counts. Nearest by cosine: normalise both first.":
-        lambda picture_vectors, phrase_vectors, k:
-        torch.cdist(phrase_vectors, picture_vectors).topk(k, dim=-1, largest=False).indices,
-    }))  # fmt: skip
 
 # The probe
 
@@ -334,5 +259,5 @@ leaning = Check(
     }))  # fmt: skip
 
 CHECKS = exercises("07b", {
-    "search": search, "probe_loss": probe_loss, "winoground": winoground, "leaning": leaning,
+    "probe_loss": probe_loss, "winoground": winoground, "leaning": leaning,
 })  # fmt: skip

@@ -65,9 +65,9 @@ torch.max(l, r) → r.clamp(min=l) → l.clamp(min=r)      0.9  `{}` wants two t
 torch.minimum(l, r) → r.clamp(max=l) → l.clamp(max=r)  0.9  `{}` wants two tensors: with a number it is .clamp(max=…)
 torch.maximum(l, r) → r.clamp(min=l) → l.clamp(min=r)  0.9  `{}` wants two tensors: with a number it is .clamp(min=…)
 F.one_hot(l, r) → F.one_hot(l, r).float()              0.9  `{}` holds whole numbers, where floats are wanted
-l.mean() → l.float().mean()                            0.9  `{}` is a mean of what is no float: .float() first
-l.mean(r) → l.float().mean(r)                          0.9  `{}` is a mean of what is no float: .float() first
-l.mean(dim=r) → l.float().mean(dim=r)                  0.9  `{}` is a mean of what is no float: .float() first
+l.mean() → l.float().mean()                            0.95  `{}` is a mean of what is no float: .float() first
+l.mean(r) → l.float().mean(r)                          0.95  `{}` is a mean of what is no float: .float() first
+l.mean(dim=r) → l.float().mean(dim=r)                  0.95  `{}` is a mean of what is no float: .float() first
 it → -it                         1.6  `{}` has the wrong sign
 it → it + 1 → it - 1             1.9  `{}` is off by one
 it → 1 - it                      2    `{}` stands where its rest to one belongs

@@ -236,6 +236,18 @@ def test_an_endless_loop_is_stopped(monkeypatch):
     assert time.monotonic() - start < 5
 
 
+def test_a_library_is_let_finish_before_the_time_is_up():
+    """As torch's modes: stopped between taking one off the stack and putting it back, a library would lose it."""
+    library: dict = {}
+    code = "def work():\n    on.append(1)\n    end = clock() + 0.2\n    while clock() < end: pass\n    on.pop()"
+    exec(compile(code, "lib/site-packages/torch/modes.py", "exec"), library)
+    library |= {"on": [], "clock": time.process_time}
+    with pytest.raises(run.OutOfTime), run.time_limit(0.1, of_work=True):
+        while True:
+            library["work"]()
+    assert library["on"] == []
+
+
 def test_endless_recursion_and_exits_are_errors():
     def again(*args, **kwargs):
         return again(*args, **kwargs)

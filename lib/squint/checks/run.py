@@ -8,14 +8,17 @@ import ctypes
 import functools
 import inspect
 import io
+import itertools
 import math
 import os
 import signal
 import sys
+import sysconfig
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -362,19 +365,22 @@ def time_limit(seconds: float | None, of_work: bool = False) -> Iterator[None]:
             raise OutOfTime
         return stop
 
-    inside = [True]
+    inside, rings = [True], itertools.count()
 
     def ring(signum: int, frame: FrameType | None) -> None:
         if not inside:  # too late to be of use
             return
         # A bare `except:` in an endless loop would swallow one exception; so its every next line raises another.
-        # Not in a library's frames: one that is stopped between two lines may never let go of a lock.
+        # Not in a library's frames: one that is stopped between two lines may never let go of a lock, or of a mode. So
+        # we wait until it comes back, and for no longer than two rings more.
+        here, marked = frame, False
         while frame is not None and frame.f_code.co_filename != __file__:
-            if "site-packages" not in frame.f_code.co_filename:
-                frame.f_trace = stop
+            if _is_ours(frame):
+                frame.f_trace, marked = stop, True
             frame = frame.f_back
         sys.settrace(lambda *event: None)  # tracing is on, for the frames just marked alone
-        raise OutOfTime
+        if not marked or _is_ours(here) or next(rings) == 2:
+            raise OutOfTime
 
     previous, tracing = signal.signal(alarm, ring), sys.gettrace()
     left, again = signal.setitimer(timer, seconds, 1.0)
@@ -386,6 +392,16 @@ def time_limit(seconds: float | None, of_work: bool = False) -> Iterator[None]:
         sys.settrace(tracing)
         # By default these signals end the process: one that comes late must not.
         signal.signal(alarm, signal.SIG_IGN if previous is signal.SIG_DFL else previous)
+
+
+def _is_ours(frame: FrameType | None) -> bool:
+    """Whether a frame is the learner's or the course's, and not a library's."""
+    path = Path(frame.f_code.co_filename) if frame else Path()
+    frozen, installed = path.name.startswith("<frozen"), {"site-packages", "dist-packages"} & set(path.parts)
+    return _COURSE in path.parents or not (frozen or installed or _PYTHON in path.parents)
+
+
+_PYTHON, _COURSE = Path(sysconfig.get_path("stdlib")), Path(__file__).parents[1]
 
 
 def _itself(value: Any) -> Any:

@@ -149,6 +149,14 @@ def test_tables_and_indices_mix_as_torch_lets_them():
         assert torch.equal(torch.func.vmap(lambda row: row * 2)(table), table * 2)
 
 
+def test_what_is_gone_is_forgotten():
+    with Elsewhere() as mode:
+        mode.give(inputs := torch.ones(3))
+        for _ in range(1_000):
+            last = inputs + 1
+        assert mode.mark(inputs) == mode.mark(last) == "" and len(mode._marks) < 100
+
+
 # ---------------------------------------------------------------- whatever the notebook has switched
 
 

@@ -46,8 +46,10 @@ class Elsewhere(TorchFunctionMode):
 
     def __init__(self) -> None:
         super().__init__()
-        # A weak reference keeps a storage's address from being used again, and not its numbers.
+        # A weak reference keeps a storage's address from being used again, and not its numbers. But what is left of the
+        # dead lies between the free places of the memory, so that none is large enough again: they are let go.
         self._marks: dict[int, tuple[StorageWeakRef, str | None]] = {}
+        self._room = 64
 
     def give(self, value: Any) -> None:
         """Mark all tensors in a value, modules' among them, as the inputs'."""
@@ -63,6 +65,9 @@ class Elsewhere(TorchFunctionMode):
         place = _place(tensor)
         if place is not None and (anew or place._cdata not in self._marks):
             self._marks[place._cdata] = StorageWeakRef(place), mark
+        if len(self._marks) > self._room:
+            self._marks = {address: kept for address, kept in self._marks.items() if not kept[0].expired()}
+            self._room = 2 * len(self._marks) + 64
 
     def __torch_function__(self, func: Callable, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
         """Look at the tensors that a call brings together, let it happen, and mark what comes of it."""

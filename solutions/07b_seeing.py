@@ -1357,4 +1357,4 @@ progress()
 #
 # **Reading.** Radford et al. (2021), “Learning Transferable Visual Models From Natural Language Supervision”. Liang et al. (2022), “Mind the Gap: Understanding the Modality Gap in Multi-modal Contrastive Representation Learning”. Fang et al. (2022), “Data Determines Distributional Robustness in Contrastive Language Image Pre-training”. Thrush et al. (2022), “Winoground: Probing Vision and Language Models for Visio-Linguistic Compositionality”. Yuksekgonul et al. (2023), “When and Why Vision-Language Models Behave like Bags-of-Words, and What to Do About It?”. Zhao et al. (2018), “Gender Bias in Coreference Resolution: Evaluation and Debiasing Methods”. Van der Maaten and Hinton (2008), “Visualizing Data using t-SNE”. Joulin et al. (2016), “Learning Visual Features from Large Weakly Supervised Data”. Li et al. (2017), “Learning Visual N-Grams from Web Data”. Zhang et al. (2020), “Contrastive Learning of Medical Visual Representations from Paired Images and Text”. Sohn (2016), “Improved Deep Metric Learning with Multi-class N-pair Loss Objective”.
 #
-# Next comes lab 08, Diffusion.
+# Next comes [lab 08, Diffusion](08_diffusion.ipynb).

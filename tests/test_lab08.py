@@ -17,11 +17,11 @@ TIMES = st.floats(0.02, 0.98)
 
 
 def normal(shape, seed: int) -> torch.Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
 def times(count: int, seed: int) -> torch.Tensor:
-    return torch.rand(count, generator=torch.Generator().manual_seed(seed))
+    return torch.rand(count, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
 def kept_at(time: float) -> float:
@@ -51,7 +51,7 @@ def test_what_was_noised_is_found_again(shape, seed):
 def test_noise_keeps_a_variance_of_one(shape, seed):
     """In the sense of the two factors: their squares add up to one."""
     kept = times(shape[0], seed)
-    one = torch.ones(shape)
+    one = torch.ones(shape, dtype=torch.float64)
     signal = SOLUTIONS["add_noise"](one, 0 * one, kept)
     level = SOLUTIONS["add_noise"](0 * one, one, kept)
     torch.testing.assert_close(signal.square() + level.square(), one)

@@ -153,10 +153,17 @@ def guess_by_loop(noisy, known, kept):
     return torch.stack(out)
 
 
+def loss_with_a_fixed_target(network, clean, noise, time):
+    with torch.no_grad():
+        turn = (time * math.pi / 2).reshape(-1, *[1] * (clean.ndim - 1))
+        noisy, target = turn.cos() * clean + turn.sin() * noise, turn.cos() * noise - turn.sin() * clean
+    return F.mse_loss(network(noisy, time), target)
+
+
 RIGHT = {
     "add_noise": [noise_by_expand, noise_by_loop, noise_by_einsum],
     "clean_and_noise": [back_by_angle, back_by_transpose, back_by_loop],
-    "velocity_loss": [loss_by_angle, loss_by_rows, loss_by_derivative],
+    "velocity_loss": [loss_by_angle, loss_by_rows, loss_by_derivative, loss_with_a_fixed_target],
     "posterior": [posterior_by_beta, posterior_by_bayes, posterior_by_tensors],
     "ddim_step": [ddim_by_ratio, ddim_by_angle, ddim_by_velocity],
     "euler": [euler_by_times, euler_by_while, euler_by_recursion],
@@ -244,7 +251,12 @@ WRONG = [
     ("velocity_loss", LOSS.replace("network(x, time)", "network(x, 1 - time)"), "backwards"),
     ("velocity_loss", LOSS.replace("F.mse_loss(", "F.l1_loss("), "absolute errors"),
     ("velocity_loss", LOSS.replace("time), v)", "time), v, reduction='sum')"), "Take their mean"),
+    ("velocity_loss", LOSS.replace("network(x, time)", "network(x, time[:, None])"), "one time for each thing"),
+    ("velocity_loss", LOSS.replace("c * noise - s * clean", "math.pi / 2 * (c * noise - s * clean)"), "by the angle"),
+    ("velocity_loss", LOSS.replace("network(x, time)", "network(x, time).detach()"), "no gradient comes back"),
     ("posterior", POSTERIOR.replace("return mean, var ** 0.5", "return mean, var"), "returned the variance"),
+    ("posterior", POSTERIOR.replace("var ** 0.5", "torch.sqrt(var)"), "of a plain number it is math.sqrt"),
+    ("posterior", POSTERIOR.replace("return mean, var ** 0.5", "return mean"), "got a tensor of shape"),
     ("posterior", POSTERIOR.replace("var = b * (1 - kept_then) / (1 - kept_now)", "var = b"), "larger choice"),
     ("posterior", POSTERIOR.replace("a = kept_now / kept_then", "a = kept_now"), "ᾱ was taken for α"),
     ("posterior", POSTERIOR.replace("a = kept_now / kept_then", "a = kept_then"), "earlier time was taken"),
@@ -256,6 +268,12 @@ WRONG = [
         POSTERIOR.replace("b * clean", "b * noisy").replace("kept_then) * noisy", "kept_then) * clean"),
         "factors of the mean are swapped",
     ),
+    ("ddim_step", "def ddim_step(clean, noisy, now, then):\n    return noisy", "nothing moves"),
+    (
+        "ddim_step",
+        DDIM.replace("kept_now ** 0.5 * clean) / (1 - kept_now) ** 0.5", "kept_now * clean) / (1 - kept_now)"),
+        "both roots are missing",
+    ),
     ("ddim_step", DDIM.replace(" / (1 - kept_now) ** 0.5", ""), "Divide by that"),
     ("ddim_step", DDIM.replace("/ (1 - kept_now) ** 0.5", "/ (1 - kept_now)"), "divided by the variance"),
     ("ddim_step", DDIM.replace("kept_now ** 0.5 * clean", "clean"), "away whole"),
@@ -265,6 +283,14 @@ WRONG = [
     ("ddim_step", DDIM.replace("kept_then ** 0.5 * clean", "kept_then * clean"), "clean thing was multiplied"),
     ("ddim_step", "def ddim_step(clean, noisy, a, b):\n    return clean", "to the very end"),
     ("ddim_step", POSTERIOR.replace("posterior", "ddim_step").replace("mean, var ** 0.5", "mean"), "DDPM's"),
+    (
+        "euler",
+        EULER.replace(
+            "torch.ones(len(x), device=x.device) * (1 - i * dt)", "torch.tensor(1 - i * dt, device=x.device)"
+        ),
+        "one time for each thing",
+    ),
+    ("euler", EULER.replace("(1 - i * dt)", "(i + 1) * dt"), "right times in reverse"),
     ("euler", EULER.replace("x - dt", "x + dt"), "Go against it"),
     ("euler", EULER.replace("x - dt * network", "x - network"), "whole way"),
     ("euler", EULER.replace("1 - i * dt", "i * dt"), "wrong way"),
@@ -274,6 +300,13 @@ WRONG = [
     ("euler", EULER.replace("x = x - dt", "x = noise - dt"), "from the noise again"),
     ("euler", EULER.replace("1 - i * dt", "1.0"), "1 all along"),
     ("euler", EULER.replace("1 - i * dt", "steps - i"), "number of the step"),
+    (
+        "best_guess",
+        GUESS.replace("torch.softmax(-d2 / (2 * (1 - kept)), dim=1)", "torch.exp(-d2 / (2 * (1 - kept)))").replace(
+            "p @ known", "p / p.sum(1, keepdim=True) @ known"
+        ),
+        "divide 0 by 0",
+    ),
     ("best_guess", GUESS.replace("-d2", "d2"), "The sign is wrong"),
     ("best_guess", GUESS.replace("kept ** 0.5 * known", "known"), "as they are"),
     ("best_guess", GUESS.replace("kept ** 0.5 * known", "kept * known"), "multiplied by ᾱ"),

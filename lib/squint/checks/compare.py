@@ -86,7 +86,7 @@ def structure(got: Any, want: Any) -> str | None:
             what += f"{sorted(extra, key=repr)[0]!r} should not be there" if extra else ""
             return f"the dict's keys differ: {what}."
     elif isinstance(want, list | tuple):
-        if isinstance(got, Tensor | np.ndarray) and got.ndim:
+        if isinstance(got, Tensor | np.ndarray) and got.ndim and (len(got) == len(want) or _short(want)):
             got = list(got)
         if not isinstance(got, Sequence) or isinstance(got, str):
             return f"expected {len(want)} things in a {type(want).__name__}, got {_a(got)}."

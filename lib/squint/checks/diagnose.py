@@ -287,8 +287,8 @@ class _Search:
 
     def _note(self, trial: Trial, repair: Repair) -> None:
         everywhere = range(len(trial.cases))
-        # What is cut away, raises anew or is far-fetched can turn an answer into anything.
-        fit = self.and_named is None and repair.cost < 2.3 and "too much" not in repair.sentence
+        # What is cut away, raises anew or puts in another name or number can turn an answer into anything.
+        fit = self.and_named is None and repair.cost < 1.5 and "too much" not in repair.sentence
         for (mistake,), named in self.standard.varied if fit else ():
             if not trial.may_agree(named, self.probe) or not _same(trial, named, everywhere, everywhere):
                 continue

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, tensor
 
 from squint.checks.engine import Case, Check, Draw, drawn, edits, exercises
+from squint.checks.laws import same_gradient
 
 
 def per_thing(amount: Tensor, like: Tensor) -> Tensor:
@@ -31,6 +33,7 @@ add_noise = Check(
         lambda draw: noising("two points, so kept is as long as a point", draw, 2, 2),
         lambda draw: noising("two pictures", draw, 2, 3, 4, 5),
         lambda draw: noising("as many pictures as pixels in a row", draw, 4, 3, 4, 4),
+        lambda draw: noising("two rows of points, three axes", draw, 2, 3, 4),
         lambda draw: Case("nothing and everything kept", draw(2, 3), draw(2, 3), tensor([0.0, 1.0]))),
     hints=(
         "Two products and a sum. kept is a share of the variance; what multiplies is a deviation. And each thing has "
@@ -40,6 +43,10 @@ add_noise = Check(
         "kept.reshape(-1, *[1] * (clean.ndim - 1))": {
             "kept": "kept was laid along the last axis, so it multiplies columns. It belongs to the things of the "
             "batch: give it an axis of length one for every other axis.",
+            "kept[:, None]": "kept[:, None] has two axes: that is right for points, and not for pictures. The number "
+            "of axes is clean's.",
+            "kept[:, None, None, None]": "kept[:, None, None, None] fits pictures alone. The number of axes is "
+            "clean's: clean.ndim.",
             "kept.mean()": "All things got the same amount, the mean. Each has its own."},
         "kept.sqrt() * clean": {
             "kept * clean": "The thing was multiplied by ᾱ, which is a variance. Multiply by its square root.",
@@ -50,6 +57,8 @@ add_noise = Check(
             "(1 - kept) * noise": "The noise was multiplied by its variance 1 − ᾱ. Take the square root.",
             "(1 - kept.sqrt()) * noise": "1 − √ᾱ is not √(1 − ᾱ): subtract first, then take the root.",
             "kept.sqrt() * noise": "The noise got √ᾱ, which is the thing's. It gets √(1 − ᾱ).",
+            "0 * noise": "The noise is missing: √(1 − ᾱ) · noise is added.",
+            "(1 - kept).sqrt() * torch.randn_like(noise)": "Fresh noise was drawn. Use the noise that was given.",
             "noise": "The noise came in full. It is multiplied by √(1 − ᾱ).",
             "(1 - kept.square()).sqrt() * noise": "ᾱ was squared under the root. It is a variance already: √(1 − ᾱ)."},
         "+ (1": {
@@ -71,6 +80,7 @@ clean_and_noise = Check(
         lambda draw: noising("three points", draw, 3, 2),
         lambda draw: noising("two points, so kept is as long as a point", draw, 2, 2),
         lambda draw: noising("two pictures", draw, 2, 3, 4, 5),
+        lambda draw: noising("two rows of points, three axes", draw, 2, 3, 4),
         lambda draw: Case("nothing kept, and everything", draw(2, 3), draw(2, 3), tensor([0.0, 1.0]))),
     hints=(
         "noisy = cos · clean + sin · noise and velocity = cos · noise − sin · clean, with cos = √ᾱ and sin = √(1 − ᾱ). "
@@ -95,6 +105,9 @@ clean_and_noise = Check(
             "kept.sqrt() * noisy + (1 - kept).sqrt() * velocity": "In the noise the two factors are swapped: "
             "√(1 − ᾱ) · noisy + √ᾱ · velocity.",
             "(1 - kept) * noisy + kept * velocity": "In the noise you multiplied by variances. Take the square roots.",
+            "(1 - kept.sqrt()) * noisy + kept.sqrt() * velocity": "In the noise stands 1 − √ᾱ. It is √(1 − ᾱ).",
+            "(noisy - kept.sqrt() * clean) / (1 - kept).sqrt().clamp(min=1e-4)": "The noise is right but where ᾱ = 1: "
+            "there is none in noisy to be found by division, guarded or not. Mix noisy and velocity instead.",
             "velocity": "The velocity was returned for the noise. They are the same at ᾱ = 1 only.",
             "(noisy - kept.sqrt() * clean) / (1 - kept).sqrt()": "The noise is right but where ᾱ = 1: there you divide "
             "by nothing. √(1 − ᾱ) · noisy + √ᾱ · velocity needs no division."},
@@ -108,13 +121,26 @@ clean_and_noise = Check(
 # The loss
 
 
+def asked(x: Tensor, time: Any) -> None:
+    """Refuse a time that a real network could not read.
+
+    Raises:
+        ValueError: it is not one time for each thing.
+    """
+    if not isinstance(time, Tensor) or time.shape != (len(x),):
+        what = tuple(time.shape) if isinstance(time, Tensor) else "a plain number"
+        raise ValueError(f"the network wants one time for each thing, [batch], here ({len(x)},), and got {what}")
+
+
 def still(noisy: Tensor, time: Tensor) -> Tensor:
     """A network that says nothing but zeros."""
+    asked(noisy, time)
     return 0 * noisy
 
 
 def leaning(noisy: Tensor, time: Tensor) -> Tensor:
     """A network that looks at both its inputs."""
+    asked(noisy, time)
     return 0.7 * noisy * per_thing(1 + time, noisy) - 0.3 * per_thing(time, noisy) ** 2
 
 
@@ -140,6 +166,22 @@ def loss_with(target: Any, seen: Any = None) -> Any:
     return loss
 
 
+def weighted(loss: Any, case: Case) -> Any:
+    """The loss as a function of one weight of the network."""
+    network, *things = case.args
+
+    def of_weight(weight: Tensor) -> Tensor:
+        return loss(lambda noisy, time: weight * network(noisy, time), *things)
+
+    return of_weight
+
+
+def trains_the_network(loss: Any, case: Case) -> str | None:
+    """the right gradient reaches the network's weights"""
+    right = loss_with(lambda clean, noise, noisy, velocity: velocity)
+    return same_gradient(weighted(right, case))(weighted(loss, case), Case(case.label, tensor(1.0)))
+
+
 NETWORK = "network(noisy, time)"
 velocity_loss = Check(
     cases=drawn(
@@ -148,8 +190,9 @@ velocity_loss = Check(
         lambda draw: training("three points", draw, leaning, 3, 2),
         lambda draw: training("two points", draw, leaning, 2, 2),
         lambda draw: training("two pictures", draw, leaning, 2, 3, 4, 5),
+        lambda draw: training("two rows of points, three axes", draw, leaning, 2, 3, 4),
         lambda draw: Case("near both ends of time", leaning, draw(2, 3), draw(2, 3), tensor([0.02, 0.98]))),
-    gradients=True,
+    laws=[trains_the_network],
     hints=(
         "Noise the things with your add_noise, ask the network, and hold what it says against the velocity. How much "
         "is kept at a time, alpha_bar says.",
@@ -159,6 +202,11 @@ velocity_loss = Check(
         "kept.sqrt() * noise - (1 - kept).sqrt() * clean": {
             "noise": "The network was held to the noise. That is the paper's target; here it is the velocity.",
             "clean": "The network was held to the clean thing. Here it is the velocity.",
+            "math.pi / 2 * (kept.sqrt() * noise - (1 - kept).sqrt() * clean)": "π/2 belongs to the derivative by "
+            "time. The velocity is the one by the angle: leave it out.",
+            "noise - (1 - kept).sqrt() * clean": "In the velocity √ᾱ is missing before the noise.",
+            "kept.sqrt() * noise - clean": "In the velocity √(1 − ᾱ) is missing before the clean thing.",
+            "kept.sqrt() * noise - (1 - kept.sqrt()) * clean": "In the velocity stands 1 − √ᾱ. It is √(1 − ᾱ).",
             "noise - clean": "noise − clean is the direction of a straight line (section 5). On the quarter turn the "
             "velocity is √ᾱ · noise − √(1 − ᾱ) · clean.",
             "kept.sqrt() * noise + (1 - kept).sqrt() * clean": "In the velocity the clean thing is taken away, not "
@@ -177,8 +225,12 @@ velocity_loss = Check(
             ".square().sum()": "The squares were added up. Take their mean.",
             ".abs().mean()": "You took absolute errors. Square them.",
             ".square().mean().sqrt()": "The root does not belong here: the mean of the squares.",
+            ".mean().square()": "The mean of the errors was squared: errors of both signs cancel. Square first.",
+            ".square().sum() / len(clean)": "You divided by the number of things. The mean goes over all their "
+            "numbers.",
             ".mean()": "The errors were not squared: errors of both signs cancel."},
         "kept = alpha_bar(time)": {
+            "kept = 1 - alpha_bar(time)": "1 − ᾱ was taken for ᾱ: alpha_bar(time) is what is kept.",
             "kept = time": "The time was taken for ᾱ. alpha_bar(time) says what is kept.",
             "kept = alpha_bar(time).sqrt()": "√ᾱ was taken for ᾱ: alpha_bar(time) is ᾱ itself."},
     }, versions={
@@ -196,7 +248,8 @@ def stepping(label: str, draw: Draw, now: float, then: float, *shape: int) -> Ca
 
 def plain(output: Any) -> Any:
     """Mean and deviation, the latter as a number."""
-    return (output[0], float(output[1])) if isinstance(output, tuple | list) and len(output) == 2 else output
+    pair = isinstance(output, tuple | list) and len(output) == 2
+    return (output[0], float(output[1])) if pair and isinstance(output[1], Tensor | np.generic) else output
 
 
 posterior = Check(
@@ -226,13 +279,25 @@ posterior = Check(
             "time. It is that of the earlier one, kept_then.",
             "math.sqrt(kept_then) * (1 - alpha) / (1 - kept_then if kept_then < 1 else 1)": "Before the clean thing "
             "you divide by 1 − ᾱ of the earlier time. It is 1 − kept_now.",
+            "math.sqrt(kept_then) / (1 - kept_now)": "Before the clean thing β = 1 − α is missing.",
+            "math.sqrt(kept_then) * (1 - alpha)": "Before the clean thing the division by 1 − ᾱ_t is missing.",
+            "(1 - alpha) / (1 - kept_now)": "Before the clean thing √ᾱ_s is missing.",
+            "math.sqrt(kept_then * (1 - alpha) / (1 - kept_now))": "Before the clean thing the root goes over ᾱ_s "
+            "alone.",
             "math.sqrt(kept_then) * math.sqrt(1 - alpha) / (1 - kept_now)": "β has no root in the mean."},
         "math.sqrt(alpha) * (1 - kept_then) / (1 - kept_now)": {
+            "math.sqrt(alpha) * math.sqrt(1 - kept_then) / (1 - kept_now)": "Before the noisy thing 1 − ᾱ_s has no "
+            "root.",
+            "math.sqrt(alpha) * (1 - kept_then)": "Before the noisy thing the division by 1 − ᾱ_t is missing.",
+            "(1 - kept_then) / (1 - kept_now)": "Before the noisy thing √α is missing.",
+            "math.sqrt(alpha * (1 - kept_then) / (1 - kept_now))": "Before the noisy thing the root goes over α alone.",
             "alpha * (1 - kept_then) / (1 - kept_now)": "Before the noisy thing stands α without its root.",
             "math.sqrt(kept_now) * (1 - kept_then) / (1 - kept_now)": "Before the noisy thing ᾱ was taken for α.",
             "math.sqrt(alpha) * (1 - kept_now) / (1 - kept_now)": "Before the noisy thing stands 1 − ᾱ of the noisier "
             "time above the line. It is that of the earlier one."},
         "variance = (1 - alpha) * (1 - kept_then) / (1 - kept_now)": {
+            "variance = (1 - alpha) * (1 - kept_then)": "In the variance the division by 1 − ᾱ_t is missing.",
+            "variance = (1 - kept_then) / (1 - kept_now)": "In the variance β = 1 − α is missing.",
             "variance = 1 - alpha": "That is β, the paper's larger choice: with it the last step would add noise. "
             "Here it is the posterior's, which is 0 there.",
             "variance = 1 - kept_then": "That is all the noise that there is at the earlier time. The posterior "
@@ -280,6 +345,10 @@ ddim_step = Check(
             "times √ᾱ_t.",
             "(noisy - kept_now * clean) / math.sqrt(1 - kept_now)": "In the noise stands ᾱ_t without its root before "
             "the clean thing.",
+            "(noisy - kept_now * clean) / (1 - kept_now)": "In the noise both roots are missing: √ᾱ_t before the "
+            "clean thing, √(1 − ᾱ_t) below the line.",
+            "(noisy - math.sqrt(kept_now) * clean) / (1 - math.sqrt(kept_now))": "Below the line stands 1 − √ᾱ_t. It "
+            "is √(1 − ᾱ_t).",
             "(noisy - math.sqrt(kept_now) * clean) / (1 - kept_now)": "You divided by the variance 1 − ᾱ_t. Divide by "
             "its root.",
             "(noisy - math.sqrt(kept_then) * clean) / math.sqrt(1 - kept_now)": "The noise was told from noisy by the "
@@ -293,6 +362,7 @@ ddim_step = Check(
             "kept_then.",
             "clean": "The clean thing was added whole. At the earlier time it stands times √ᾱ_s."},
         "math.sqrt(1 - kept_then) * noise": {
+            "0 * noise": "The noise is missing: √(1 − ᾱ_s) · noise is added.",
             "(1 - kept_then) * noise": "The noise was multiplied by a variance. Take the root of 1 − kept_then.",
             "math.sqrt(1 - kept_now) * noise": "The noise got the amount of the noisier time. It goes to kept_then; "
             "at the last step none is left.",
@@ -300,8 +370,13 @@ ddim_step = Check(
     }, versions={
         "That is the mean of the posterior, DDPM's. DDIM keeps as much noise as belongs to the earlier time.":
         by_posterior,
-        "You went along a straight line from noisy to clean. DDIM mixes clean and noise anew, by √ᾱ_s, √(1 − ᾱ_s).":
+        "That is a straight line from noisy to clean, as without any root. DDIM's factors are √ᾱ and √(1 − ᾱ).":
         by_forward_noise,
+        "You mixed for the time where it stands, so nothing moves. Mix for kept_then.":
+        lambda clean, noisy, kept_now, kept_then: noisy,
+        "The clean thing was not taken out of noisy before the division, so it is in the noise.":
+        lambda clean, noisy, kept_now, kept_then: math.sqrt(kept_then) * clean
+        + math.sqrt((1 - kept_then) / (1 - kept_now)) * noisy,
         "The guess itself came back: that is one step to the very end.":
         lambda clean, noisy, kept_now, kept_then: clean,
     }))  # fmt: skip
@@ -311,11 +386,13 @@ ddim_step = Check(
 
 def drift(x: Tensor, time: Tensor) -> Tensor:
     """A network whose answer depends on place and time."""
+    asked(x, time)
     return 0.4 * x + per_thing(1 + 2 * time**2, x)
 
 
 def constant(x: Tensor, time: Tensor) -> Tensor:
     """A network that says the same everywhere and always."""
+    asked(x, time)
     return 0 * x + 0.5
 
 
@@ -368,6 +445,7 @@ euler = Check(
         "1 - step / steps": {
             "1 - (step + 0.5) / steps": "The network was asked half-way through each step. Euler asks at its "
             "beginning.",
+            "(step + 1) / steps": "These are the right times in reverse. The network is asked at 1 first.",
             "steps - step": "The network was told the number of the step. Times run from 1 to 0.",
             "1.0": "The network was told 1 all along. The time falls by 1/steps each step.",
             "1 - step / (steps - 1 if steps > 1 else 1)": "Divided by steps − 1, the last step asks at time 0 and "
@@ -391,6 +469,12 @@ def hidden_ones(label: str, draw: Draw, batch: int, things: int, dim: int, kept:
     return Case(label, noisy, known, kept)
 
 
+def by_exp(noisy: Tensor, known: Tensor, kept: float) -> Tensor:
+    """A mistake: a softmax by hand, of numbers whose exponentials are all 0."""
+    chances = (-torch.cdist(noisy, math.sqrt(kept) * known).square() / (2 * (1 - kept))).exp()
+    return chances / chances.sum(dim=1, keepdim=True) @ known
+
+
 best_guess = Check(
     cases=drawn(
         lambda draw: Case("one point, two known, half kept", tensor([[1.0, 0.2]]), tensor([[2.0, 0.0], [0.0, 1.0]]),
@@ -399,6 +483,7 @@ best_guess = Check(
         lambda draw: hidden_ones("as many of everything", draw, 4, 4, 4, 0.2),
         lambda draw: hidden_ones("much noise", draw, 5, 3, 6, 0.02),
         lambda draw: Case("nothing kept: the mean of all", draw(2, 3), draw(7, 3), 0.0),
+        lambda draw: hidden_ones("small pictures", draw, 3, 4, 768, 0.3),
         lambda draw: hidden_ones("little noise", draw, 6, 4, 2, 0.9)),
     rtol=1e-3, atol=1e-4,
     hints=(
@@ -410,13 +495,15 @@ best_guess = Check(
             "torch.cdist(noisy, known)": "The known things were compared as they are. In noisy they have faded: "
             "√ᾱ · known.",
             "torch.cdist(noisy, kept * known)": "The known things were multiplied by ᾱ. Take its root.",
-            "torch.cdist(noisy / max(math.sqrt(kept), 1e-6), known)": "noisy was divided by √ᾱ; then the noise is "
+            "torch.cdist(noisy / math.sqrt(kept), known)": "noisy was divided by √ᾱ; then the noise is "
             "larger by that, too. Multiply the known things by √ᾱ instead.",
             "torch.cdist(math.sqrt(kept) * noisy, known)": "noisy was multiplied by √ᾱ. It is the known things that "
             "have to fade."},
         "-distance.square() / (2 * (1 - kept))": {
             "distance.square() / (2 * (1 - kept))": "The sign is wrong: the farthest got the largest weight.",
             "-distance / (2 * (1 - kept))": "The distance was not squared. A normal density has the square.",
+            "-distance.square() / 2": "Below the line 1 − ᾱ, the noise's variance, is missing.",
+            "-distance.square().square() / (2 * (1 - kept))": "The distance was squared twice.",
             "-distance.square()": "The noise's variance is missing: divide by 2 · (1 − ᾱ).",
             "-distance.square() / (1 - kept)": "The 2 is missing: divide by 2 · (1 − ᾱ).",
             "-distance.square() / (2 * math.sqrt(1 - kept))": "You divided by the deviation. The square goes with the "
@@ -426,6 +513,7 @@ best_guess = Check(
             "-distance.square().mul(1 / noisy.shape[1]) / (2 * (1 - kept))": "That is the mean over the pixels. The "
             "squared distance is their sum."},
         "softmax(dim=1)": {
+            "exp()": "exp alone gives weights that do not add up to 1. Use softmax.",
             "softmax(dim=0)": "The softmax ran over the noisy things. Each spreads its chances over the known ones: "
             "dim=1."},
         "chances @ known": {
@@ -434,6 +522,9 @@ best_guess = Check(
             "known[chances.argmax(dim=1)]": "That is the likeliest one alone. The guess is the mean over all, weighted "
             "by their chances.",
             "chances": "Those are the chances. The guess is the weighted mean: chances @ known."},
+    }, versions={
+        "exp of a picture's squared distance is 0, so you divide 0 by 0. Use softmax, which is safe there.":
+        by_exp,
     }))  # fmt: skip
 
 CHECKS = exercises("08", {

@@ -17,7 +17,6 @@ l + r ↔ l - r                    1    in `{}` the sign is wrong
 l * r → l / r                    1    in `{}` there is a multiplication where one divides
 l / r → l * r                    1    in `{}` there is a division where one multiplies
 l // r ↔ l % r                   1    quotient and rest are mixed up in `{}`
-l / r → l // r                   1    the quotient `{}` should be a whole number
 l // r → l / r                   1    the quotient `{}` is cut to a whole number
 l & r ↔ l | r                    1    “and” and “or” are mixed up in `{}`
 l * r → l @ r                    1.5  the product `{}` is taken entry by entry
@@ -64,6 +63,9 @@ torch.min(l, r) → r.clamp(max=l) → l.clamp(max=r)      0.9  `{}` wants two t
 torch.max(l, r) → r.clamp(min=l) → l.clamp(min=r)      0.9  `{}` wants two tensors: with a number it is .clamp(min=…)
 torch.minimum(l, r) → r.clamp(max=l) → l.clamp(max=r)  0.9  `{}` wants two tensors: with a number it is .clamp(max=…)
 torch.maximum(l, r) → r.clamp(min=l) → l.clamp(min=r)  0.9  `{}` wants two tensors: with a number it is .clamp(min=…)
+torch.sqrt(l) → math.sqrt(l)     0.9  `{}` wants a tensor: of a plain number it is math.sqrt(…)
+l.sqrt() → math.sqrt(l)          0.9  `{}` wants a tensor: of a plain number it is math.sqrt(…)
+math.sqrt(l) → l.sqrt()          0.9  `{}` wants a plain number: of a tensor it is ….sqrt()
 F.one_hot(l, r) → F.one_hot(l, r).float()              0.9  `{}` holds whole numbers, where floats are wanted
 l.mean() → l.float().mean()                            0.95  `{}` is a mean of what is no float: .float() first
 l.mean(r) → l.float().mean(r)                          0.95  `{}` is a mean of what is no float: .float() first
@@ -171,7 +173,7 @@ _MISSING, _MISSING_AT_TENSORS, _FACTORS = _OF_KIND.pop(ast.Name), _rules(TENSOR_
 
 def matches(pattern: ast.AST, node: ast.AST, held: dict[str, ast.expr]) -> bool:
     """Whether a node has the form of a pattern; what its names stand for is noted in `held`."""
-    if isinstance(pattern, ast.Name) and pattern.id not in ("range", "min", "max", "torch"):
+    if isinstance(pattern, ast.Name) and pattern.id not in ("range", "min", "max", "torch", "math"):
         return isinstance(node, ast.expr) and held.setdefault(pattern.id, node) is node
     if type(pattern) is not type(node):
         return False
@@ -292,11 +294,18 @@ def _operations(node: ast.BinOp) -> Iterator[Change]:
         yield 1, f"the two sides of `{show(node)}` are the wrong way round", ast.BinOp(right, node.op, left)
     yield 1.5, f"`{sign} {show(right)}` is too much", left
     yield 2, f"`{show(left)} {sign}` is too much", right
+    if isinstance(node.op, ast.Div) and not any(map(_is_broken, (left, right))):
+        yield 1, f"the quotient `{show(node)}` should be a whole number", ast.BinOp(left, ast.FloorDiv(), right)
     says = f"the brackets are not where they belong in `{show(node)}`"
     if isinstance(left, ast.BinOp):
         yield 1.2, says, ast.BinOp(left.left, left.op, ast.BinOp(left.right, node.op, right))
     if isinstance(right, ast.BinOp):
         yield 1.2, says, ast.BinOp(ast.BinOp(left, node.op, right.left), right.op, right.right)
+
+
+def _is_broken(node: ast.expr) -> bool:
+    """Whether it is a number written out that is no whole one, or π."""
+    return name_of(node) == "pi" or isinstance(node, ast.Constant) and isinstance(node.value, float)
 
 
 def number_node(value: float) -> ast.expr:

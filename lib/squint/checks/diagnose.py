@@ -29,9 +29,11 @@ SECONDS = 3.0
 ONE_RUN = 0.25
 """Seconds that a mistake or a changed answer may take on one case."""
 
-
 LIKE = {"an exponential": "exp|softmax", "a logarithm": "log|entropy", "a softmax": "softmax", "a log_softmax": "log_"}
 """What is believed missing only where the solution has the like: it may leave an order or a softmax as they are."""
+
+_ANYTHING = re.compile("too much|the wrong name|where a name|the right number|(term|factor|division) is missing")
+"""Changes that can turn an answer into anything, a mistake with a name among it."""
 
 
 class Clock:
@@ -287,8 +289,7 @@ class _Search:
 
     def _note(self, trial: Trial, repair: Repair) -> None:
         everywhere = range(len(trial.cases))
-        # What is cut away, raises anew or puts in another name or number can turn an answer into anything.
-        fit = self.and_named is None and repair.cost < 1.5 and "too much" not in repair.sentence
+        fit = self.and_named is None and repair.cost < 2.3 and not _ANYTHING.search(repair.sentence)
         for (mistake,), named in self.standard.varied if fit else ():
             if not trial.may_agree(named, self.probe) or not _same(trial, named, everywhere, everywhere):
                 continue

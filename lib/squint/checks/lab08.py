@@ -58,7 +58,7 @@ add_noise = Check(
             "(1 - kept) * noise": "The noise was multiplied by its variance 1 − ᾱ. Take the square root.",
             "(1 - kept.sqrt()) * noise": "1 − √ᾱ is not √(1 − ᾱ): subtract first, then take the root.",
             "kept.sqrt() * noise": "The noise got √ᾱ, which is the thing's. It gets √(1 − ᾱ).",
-            "1 - kept.sqrt() * noise": "Brackets are missing: the root is of 1 − ᾱ, and all of it multiplies the noise.",
+            "1 - kept.sqrt() * noise": "Brackets are missing: the root is of 1 − ᾱ, and that multiplies the noise.",
             "((1 - kept).sqrt() + noise)": "The noise is multiplied by √(1 − ᾱ). You added the two.",
             "0 * noise": "The noise is missing: √(1 − ᾱ) · noise is added.",
             "(1 - kept).sqrt() * torch.randn_like(noise)": "Fresh noise was drawn. Use the noise that was given.",

@@ -241,7 +241,7 @@ WRONG = [
         "the *noise*",
     ),
     ("clean_and_noise", BACK.replace("x0 = c * noisy - s * velocity", "x0 = noisy - velocity"), "straight line"),
-    ("clean_and_noise", BACK.replace("eps = s * noisy + c * velocity", "eps = (noisy - c * x0) / s"), "by nothing"),
+    ("clean_and_noise", BACK.replace("eps = s * noisy + c * velocity", "eps = (noisy - c * x0) / s"), "by zero"),
     ("clean_and_noise", BACK.replace("kept.view(-1, *[1] * (noisy.dim() - 1))", "kept"), "along the last axis"),
     ("velocity_loss", LOSS.replace("v = c * noise - s * clean", "v = noise"), "the paper's target"),
     ("velocity_loss", LOSS.replace("v = c * noise - s * clean", "v = clean"), "held to the clean thing"),

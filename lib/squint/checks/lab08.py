@@ -113,7 +113,7 @@ clean_and_noise = Check(
             "there is none in noisy to be found by division, guarded or not. Mix noisy and velocity instead.",
             "velocity": "The velocity was returned for the noise. They are the same at ᾱ = 1 only.",
             "(noisy - kept.sqrt() * clean) / (1 - kept).sqrt()": "The noise is right but where ᾱ = 1: there you divide "
-            "by nothing. √(1 − ᾱ) · noisy + √ᾱ · velocity needs no division."},
+            "by zero. √(1 − ᾱ) · noisy + √ᾱ · velocity needs no division."},
         "return clean, noise": {
             "return noise, clean": "Clean and noise came back in the wrong order: clean first.",
             "return clean": "Only the clean thing came back. Return both: clean, noise."},

@@ -155,6 +155,14 @@ def test_where_the_norm_stands(norm_first: bool) -> None:
     torch.testing.assert_close(block(x), x if norm_first else normed, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("norm_first", [True, False])
+def test_the_last_token_alone_comes_to_what_it_comes_to_among_all(norm_first: bool) -> None:
+    encoder, x = Encoder(BLOCKS, DIM, HEADS, HIDDEN, norm_first=norm_first).eval(), torch.randn(3, 5, DIM)
+    seen = torch.tensor([[1, 1, 1, 1, 1], [0, 1, 0, 1, 1], [1, 0, 0, 0, 1]]).bool()[:, None]
+    for mask in (None, seen):
+        torch.testing.assert_close(encoder.read_last(x, mask), encoder(x, mask)[:, -1], rtol=1e-4, atol=1e-5)
+
+
 PATTERNS = [torch.tensor(bits) for n in range(1, 5) for bits in itertools.product([True, False], repeat=n)]
 
 

@@ -314,7 +314,7 @@ class Prior(nn.Module):
         rest = torch.stack([text, self.time(time), self.noisy(noisy), self.query.expand(len(noisy), -1)], dim=1)
         tokens = self.positions(torch.cat([self.words(caption.states), rest.to(text.dtype)], dim=1))
         mask = torch.cat([seen, seen.new_ones(len(noisy), 4)], dim=1)[:, None, :]
-        return self.write(self.encoder(tokens, mask)[:, -1])
+        return self.write(self.encoder.read_last(tokens, mask))
 
     def loss(self, embedding: Float[Tensor, "batch embedding"], caption: Caption) -> Float[Tensor, ""]:
         """Mean squared error of the guessed embeddings."""

@@ -213,10 +213,19 @@ class EncoderBlock(nn.Module):
         x: Float[Tensor, "*batch tokens dim"],
         mask: Bool[Tensor, "..."] | None = None,
         past: Cache | None = None,
-    ) -> Float[Tensor, "*batch tokens dim"]:
-        """Look around, and back at what `past` remembers, if anything; then think about it."""
+        last: bool = False,
+    ) -> Float[Tensor, "*batch queries dim"]:
+        """Look around, and back at what `past` remembers, if anything; then think about it.
+
+        All tokens do, or with `last` the last one only; the mask is then its own, or the same for all.
+        """
         seen = self.attention_residual.before(x)
-        x = self.attention_residual.after(x, self.attention(seen, mask=mask, past=past))
+        if last:
+            x, asking = x[..., -1:, :], seen[..., -1:, :]
+            change = self.attention(asking, seen, mask)
+        else:
+            change = self.attention(seen, mask=mask, past=past)
+        x = self.attention_residual.after(x, change)
         return self.feed_forward_residual.after(x, self.feed_forward(self.feed_forward_residual.before(x)))
 
 
@@ -345,6 +354,15 @@ class Encoder(Stack):
         for block, remembered in zip(self.blocks, past or repeat(None), strict=False):
             x = block(x, mask, remembered)
         return self.norm(x)
+
+    def read_last(
+        self, x: Float[Tensor, "*batch tokens dim"], mask: Bool[Tensor, "*batch 1 tokens"] | None = None
+    ) -> Float[Tensor, "*batch dim"]:
+        """What the last token comes to: of the last block nothing else is computed. The mask is the same for all."""
+        *blocks, last = self.blocks
+        for block in blocks:
+            x = block(x, mask)
+        return self.norm(last(x, mask, last=True))[..., 0, :]
 
 
 class Decoder(Stack):

@@ -215,13 +215,107 @@ def squeezed_by_cov(wanted, known, kept):
     return flat * (wanted.shape[1] / flat.square().sum(1, keepdim=True)).sqrt()
 
 
+def loss_by_targets_apart(network, vectors, captions, noise, time):
+    with torch.no_grad():
+        clean = vectors / vectors.square().mean(dim=-1, keepdim=True).sqrt()
+        noisy = add_noise(clean, noise, time)
+    return (network(noisy, time, captions) - clean).pow(2).mean()
+
+
+def best_by_running(candidates, captions):
+    best, top = candidates[:, 0], F.cosine_similarity(candidates[:, 0], captions, dim=-1)
+    for k in range(1, candidates.shape[1]):
+        near = F.cosine_similarity(candidates[:, k], captions, dim=-1)
+        best = torch.where((near > top)[:, None], candidates[:, k], best)
+        top = torch.maximum(near, top)
+    return best
+
+
+def shares_by_products(table):
+    t = table - table.mean(dim=(0, 1))
+    rows = torch.einsum("rcf,rdf->", t, t) / t.shape[1]
+    columns = torch.einsum("rcf,scf->", t, t) / t.shape[0]
+    return rows / (t * t).sum(), columns / (t * t).sum()
+
+
+def slerp_by_sinc(one, other, part):
+    turns = F.cosine_similarity(one, other, dim=-1).clamp(-1, 1).acos()[:, None] / math.pi
+    first, second = (each * torch.sinc(each * turns) / torch.sinc(turns) for each in (1 - part, part))
+    return first * one + second * other
+
+
+def slerp_where_they_differ(one, other, part):
+    out, cosine = one.clone(), F.cosine_similarity(one, other).clamp(-1, 1)
+    differ = cosine < 1 - 1e-6
+    w = cosine[differ].acos()[:, None]
+    out[differ] = (torch.sin((1 - part) * w) * one[differ] + torch.sin(part * w) * other[differ]) / torch.sin(w)
+    return out
+
+
+def pushed_by_normalising_all(pictured, before, after, part):
+    root = math.sqrt(pictured.shape[-1])
+    before, after = F.normalize(before, dim=-1), F.normalize(after, dim=-1)
+    return the_slerp(root * F.normalize(pictured, dim=-1), root * F.normalize(after - before, dim=-1), part)
+
+
+def squeezed_by_blanking(wanted, known, kept):
+    mean = known.mean(0)
+    turn = torch.linalg.svd(known - mean)[2]
+    numbers = (wanted - mean) @ turn.T
+    numbers[:, kept:] = 0
+    return F.rms_norm(numbers @ turn + mean, (len(mean),), eps=0.0)
+
+
+def squeezed_by_last(wanted, known, kept):
+    mean = known.mean(0)
+    basis = torch.linalg.eigh(torch.cov(known.T)).eigenvectors[:, len(mean) - kept :]
+    return F.normalize(mean + (wanted - mean) @ basis @ basis.T, dim=-1) * math.sqrt(len(mean))
+
+
 RIGHT = {
-    "prior_loss": [loss_by_normalize, loss_by_angle, loss_by_rows, loss_by_norm, loss_by_criterion],
-    "best_of": [best_by_loop, best_by_gather, best_by_mask, best_by_topk, best_by_distance],
-    "shares": [shares_by_variance, shares_by_filling, shares_by_loop, shares_by_rest, shares_stacked],
-    "slerp": [slerp_by_basis, slerp_by_rows, slerp_by_weights, slerp_by_lerp, slerp_by_exponential],
-    "pushed": [pushed_by_norm, pushed_by_rows, pushed_by_unit, pushed_by_hand, pushed_by_minus],
-    "squeezed": [squeezed_by_eigh, squeezed_by_u, squeezed_by_loop, squeezed_by_dropping, squeezed_by_cov],
+    "prior_loss": [
+        loss_by_normalize,
+        loss_by_angle,
+        loss_by_rows,
+        loss_by_norm,
+        loss_by_criterion,
+        loss_by_targets_apart,
+    ],
+    "best_of": [best_by_loop, best_by_gather, best_by_mask, best_by_topk, best_by_distance, best_by_running],
+    "shares": [
+        shares_by_variance,
+        shares_by_filling,
+        shares_by_loop,
+        shares_by_rest,
+        shares_stacked,
+        shares_by_products,
+    ],
+    "slerp": [
+        slerp_by_basis,
+        slerp_by_rows,
+        slerp_by_weights,
+        slerp_by_lerp,
+        slerp_by_exponential,
+        slerp_by_sinc,
+        slerp_where_they_differ,
+    ],
+    "pushed": [
+        pushed_by_norm,
+        pushed_by_rows,
+        pushed_by_unit,
+        pushed_by_hand,
+        pushed_by_minus,
+        pushed_by_normalising_all,
+    ],
+    "squeezed": [
+        squeezed_by_eigh,
+        squeezed_by_u,
+        squeezed_by_loop,
+        squeezed_by_dropping,
+        squeezed_by_cov,
+        squeezed_by_blanking,
+        squeezed_by_last,
+    ],
 }
 
 LOSS = """
@@ -340,4 +434,59 @@ WRONG = [
     ("squeezed", PCA.replace("m = known.mean(0)", "m = known.mean()"), "One number"),
     ("squeezed", PCA[: PCA.index("    x = ")] + "    return (z - m) @ v.T\n", "numbers along the directions"),
     ("squeezed", PCA.replace("m = known.mean(0)", "m = z.mean(0)"), "to be squeezed"),
+    ("prior_loss", LOSS.replace("v.shape[1] ** 0.5", "128 ** 0.5"), "128 numbers"),
+    ("prior_loss", LOSS.replace("add_noise(z, e, t)", "(1 - t[:, None]) * z + t[:, None] * e"),
+     "along a straight line"),
+    ("prior_loss", LOSS.replace("((f(x, t, c) - z) ** 2)", "(f(x, t, c) - z).norm(dim=-1)"), "lengths"),
+    ("prior_loss", LOSS.replace("** 2).mean()", ").mean() ** 2"), "First the mean, then the square"),
+    ("prior_loss", LOSS.replace("v * v.shape[1] ** 0.5", "F.layer_norm(v, v.shape[1:])"), "points elsewhere"),
+    ("best_of", BEST.replace("c[torch.arange(len(c), device=c.device), at]", "c[at]"), "takes whole rows"),
+    ("best_of", BEST.replace("c[torch.arange(len(c), device=c.device), at]", "c.flatten(0, 1)[at]"), "end to end"),
+    ("best_of", BEST.replace("c[torch.arange(len(c), device=c.device), at]", "c[:, at][:, 0]"),
+     "first caption's choice"),
+    ("best_of", BEST.replace("c[torch.arange(len(c), device=c.device), at]",
+                             "c.gather(1, at[:, None, None]).squeeze(1)"), "gather brought one number"),
+    ("best_of", BEST.replace("c[torch.arange(len(c), device=c.device), at]",
+                             "torch.take_along_dim(c, at[:, None, None], 1)"), "axis of length one"),
+    ("best_of", BEST.replace("(F.normalize(c, dim=-1) * t[:, None]).sum(-1)", "F.normalize(c, dim=-1) @ t.T"),
+     "against every caption"),
+    ("best_of", BEST.replace("t[:, None]", "t[0]"), "against the first caption"),
+    ("shares", SHARES.replace("m = x.mean((0, 1))", "m = x.mean(1, keepdim=True)")
+     .replace("x.mean(1) - m)", "x - m).mean(1)")
+     .replace("x.mean(0) - m)", "x - m).mean(0)"), "all that is between rows"),
+    ("shares", SHARES.replace("return rows, columns", "return 1 - rows, 1 - columns"), "*within* rows"),
+    ("shares", SHARES.replace("(x.mean(1) - m)", "x.mean(1)").replace("(x.mean(0) - m)", "x.mean(0)"),
+     "squared as they are"),
+    ("shares", "def shares(x):\n    total = x.var((0, 1)).sum()\n"
+     "    return x.mean(1).var(0).sum() / total, x.mean(0).var(0).sum() / total\n", "do not add up"),
+    ("slerp", SLERP.replace("torch.sin(t * w) * y", "y"), "whole, at every t"),
+    ("slerp", SLERP.replace("torch.sin((1 - t) * w) * x", "torch.cos(t * w) * x"), "one got cos(tθ)"),
+    ("slerp", SLERP.replace(".acos()[:, None]", "[:, None]").replace("    r =", "    w = 1 - w\n    r ="),
+     "is no angle"),
+    ("slerp", SLERP.replace("w < 1e-3", "w < 0.2"), "were taken for none"),
+    ("slerp", SLERP.replace("w < 1e-3", "x == y"), "number by number"),
+    ("slerp", SLERP.replace("return torch.where(w < 1e-3, x, r)", "return x if (w < 1e-3).any() else r"),
+     "decided for the whole batch"),
+    ("slerp", SLERP.replace("torch.where(w < 1e-3, x, r)", "F.normalize(r, dim=-1) * x.shape[-1] ** 0.5"),
+     "set to √dim"),
+    ("slerp", "def slerp(x, y, t):\n    w = t * math.pi / 2\n    return math.cos(w) * x + math.sin(w) * y\n",
+     "right one"),
+    ("pushed", PUSH.replace("F.normalize(b - a, dim=-1) * z.shape[-1] ** 0.5", "b * z.shape[-1] ** 0.5"),
+     "target caption itself"),
+    ("pushed", PUSH.replace("F.normalize(b - a, dim=-1) * z.shape[-1] ** 0.5", "z + b - a"), "hardly counts"),
+    ("pushed", PUSH.replace("return slerp(z, d, t)", "return z + slerp(z, d, t)"), "picture once more"),
+    ("pushed", PUSH.replace("slerp(z, d, t)", "F.normalize((1 - t) * z + t * d, dim=-1) * z.shape[-1] ** 0.5"),
+     "uneven pace"),
+    ("pushed", PUSH.replace(" * z.shape[-1] ** 0.5", "")
+     .replace("slerp(z, d, t)", "F.normalize(slerp(z, d, t), dim=-1) * z.shape[-1] ** 0.5"), "too late"),
+    ("squeezed", PCA.replace("torch.linalg.svd(known - m, full_matrices=False)[2][:k]",
+                             "torch.linalg.eigh(torch.cov(known.T))[1][:, -k:].T"), "-kept: is all"),
+    ("squeezed", PCA.replace("known - m, full", "(known - m) / known.std(0), full"), "same deviation"),
+    ("squeezed", PCA.replace("    v =", "    if k == 0:\n"
+     "        return F.normalize(m, dim=-1) * len(m) ** 0.5\n    v ="),
+     "one vector is due for each"),
+    ("squeezed", PCA.replace("(z - m) @ v.T @ v", "(z - m) @ v.T"), "Numbers along the directions were added"),
+    ("squeezed", PCA.replace("known.mean(0)", "F.normalize(known.mean(0), dim=-1) * z.shape[-1] ** 0.5"),
+     "mean was lengthened first"),
+    ("squeezed", PCA.replace("F.normalize(x, dim=-1) *", "x *"), "First bring them to one"),
 ]  # fmt: skip

@@ -10,13 +10,7 @@ import torch
 from torch import Tensor, tensor
 
 from squint.checks.engine import Case, Check, Draw, drawn, edits, exercises
-from squint.checks.laws import same_gradient
-
-
-def per_thing(amount: Tensor, like: Tensor) -> Tensor:
-    """Amounts [batch], shaped to multiply things [batch, …]."""
-    return amount.reshape(-1, *[1] * (like.ndim - 1))
-
+from squint.checks.networks import asked, constant, drift, per_thing, trains_the_network
 
 # Noising
 
@@ -124,26 +118,15 @@ clean_and_noise = Check(
 # The loss
 
 
-def asked(x: Tensor, time: Any) -> None:
-    """Refuse a time that a real network could not read.
-
-    Raises:
-        ValueError: it is not one time for each thing.
-    """
-    if not isinstance(time, Tensor) or time.shape != (len(x),):
-        what = tuple(time.shape) if isinstance(time, Tensor) else "a plain number"
-        raise ValueError(f"the network wants one time for each thing, [batch], here ({len(x)},), and got {what}")
-
-
 def still(noisy: Tensor, time: Tensor) -> Tensor:
     """A network that says nothing but zeros."""
-    asked(noisy, time)
+    asked(noisy, time=time)
     return 0 * noisy
 
 
 def leaning(noisy: Tensor, time: Tensor) -> Tensor:
     """A network that looks at both its inputs."""
-    asked(noisy, time)
+    asked(noisy, time=time)
     return 0.7 * noisy * per_thing(1 + time, noisy) - 0.3 * per_thing(time, noisy) ** 2
 
 
@@ -169,22 +152,6 @@ def loss_with(target: Any, seen: Any = None) -> Any:
     return loss
 
 
-def weighted(loss: Any, case: Case) -> Any:
-    """The loss as a function of one weight of the network."""
-    network, *things = case.args
-
-    def of_weight(weight: Tensor) -> Tensor:
-        return loss(lambda noisy, time: weight * network(noisy, time), *things)
-
-    return of_weight
-
-
-def trains_the_network(loss: Any, case: Case) -> str | None:
-    """the right gradient reaches the network's weights"""
-    right = loss_with(lambda clean, noise, noisy, velocity: velocity)
-    return same_gradient(weighted(right, case))(weighted(loss, case), Case(case.label, tensor(1.0)))
-
-
 NETWORK = "network(noisy, time)"
 velocity_loss = Check(
     cases=drawn(
@@ -195,7 +162,7 @@ velocity_loss = Check(
         lambda draw: training("two pictures", draw, leaning, 2, 3, 4, 5),
         lambda draw: training("two rows of points, three axes", draw, leaning, 2, 3, 4),
         lambda draw: Case("near both ends of time", leaning, draw(2, 3), draw(2, 3), tensor([0.02, 0.98]))),
-    laws=[trains_the_network],
+    laws=[trains_the_network(loss_with(lambda clean, noise, noisy, velocity: velocity))],
     hints=(
         "Noise the things with your add_noise, ask the network, and hold what it says against the velocity. How much "
         "is kept at a time, alpha_bar says.",
@@ -385,18 +352,6 @@ ddim_step = Check(
     }))  # fmt: skip
 
 # Flow matching
-
-
-def drift(x: Tensor, time: Tensor) -> Tensor:
-    """A network whose answer depends on place and time."""
-    asked(x, time)
-    return 0.4 * x + per_thing(1 + 2 * time**2, x)
-
-
-def constant(x: Tensor, time: Tensor) -> Tensor:
-    """A network that says the same everywhere and always."""
-    asked(x, time)
-    return 0 * x + 0.5
 
 
 def backwards_in_time(network: Any, noise: Tensor, steps: int) -> Tensor:

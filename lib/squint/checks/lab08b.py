@@ -11,13 +11,8 @@ from einops import reduce
 from torch import Tensor, tensor
 
 from squint.checks.engine import Case, Check, Draw, drawn, edits, exercises
+from squint.checks.networks import asked, constant, drift, per_thing, trains_the_network
 from squint.models.diffusion import add_noise, clean_and_noise, velocity
-
-
-def per_thing(amount: Tensor, like: Tensor) -> Tensor:
-    """Amounts [batch], shaped to multiply things [batch, …]."""
-    return amount.reshape(-1, *[1] * (like.ndim - 1))
-
 
 # Without the condition
 
@@ -55,6 +50,11 @@ drop_condition = Check(
         "taken where it is true (nothing), then where it is not (condition)."),
     misconceptions=edits({
         "chance < share": {
+            "chance >= 1 - share": "You drop at the upper end of the chances. A chance below the share drops: "
+            "chance < share.",
+            "torch.full_like(chance, float(chance[0])) < share": "The first picture's chance decides for all. Each has "
+            "its own.",
+            "torch.rand(len(chance)) < share": "You drew chances of your own. They are given: `chance`.",
             "chance <= share": "A chance of exactly 0 loses its condition even where the share is 0. Take <.",
             "chance < 1 - share": "That is the share which keeps its condition. `share` is of those that lose it.",
             "chance < share / 2": "Only half of the share lost its condition."},
@@ -73,6 +73,16 @@ drop_condition = Check(
     }, versions={
         "If one picture loses its condition, all do. Each has a chance of its own.": all_or_none,
         "You took the first ones of the batch. Which of them it is, `chance` says.": the_first,
+        "Every condition was replaced, whatever its chance.":
+        lambda condition, nothing, chance, share: nothing.expand_as(condition),
+        "You took the first ones of the batch, the share of it rounded down. Which of them it is, `chance` says.":
+        lambda condition, nothing, chance, share: torch.cat([
+            nothing.expand_as(condition)[:int(share * len(chance))], condition[int(share * len(chance)):]]),
+        "You dropped exactly that share of the batch, those with the smallest chances. Each is decided by itself.":
+        lambda condition, nothing, chance, share: torch.where(
+            (chance.argsort().argsort() < round(share * len(chance)))[:, None], nothing, condition),
+        "Every condition was mixed with nothing, the more the larger its chance. Each is to keep all or lose all.":
+        lambda condition, nothing, chance, share: condition + chance[:, None] * (nothing - condition),
         "Every condition was mixed with nothing a little. Each keeps all of it or loses all of it.":
         lambda condition, nothing, chance, share: (1 - share) * condition + share * nothing,
         "Every condition was mixed with nothing by its chance. Compare the chance with the share: all or none.":
@@ -84,12 +94,14 @@ drop_condition = Check(
 
 def listener(noisy: Tensor, time: Tensor, condition: Tensor) -> Tensor:
     """A network that hears its condition, and its time."""
+    asked(noisy, time=time, condition=condition)
     heard = condition.mean(dim=1) + 0.3 * condition[:, 0] ** 2 + 0.2 * time
     return 0.5 * noisy * per_thing(1 + time, noisy) + per_thing(heard, noisy)
 
 
 def sum_of_all(noisy: Tensor, time: Tensor, condition: Tensor) -> Tensor:
     """A network that one can follow by hand."""
+    asked(noisy, time=time, condition=condition)
     return noisy + per_thing(condition.sum(dim=1), noisy)
 
 
@@ -114,6 +126,22 @@ guide = Check(
         "free, and go weight times the way from free to told."),
     misconceptions=edits({
         "free + weight * (told - free)": {
+            "weight * told": "The whole answer with the condition was multiplied. What is stretched is the difference "
+            "between both answers.",
+            "told - free": "The difference alone came back, and the weight does nothing.",
+            "told + weight * free": "Both answers were added. Start at the one without, and go towards the one with.",
+            "(told + free) / 2": "That is the mean of both answers, whatever the weight.",
+            "2 * told - free": "That is the answer for a weight of 2, whatever the weight.",
+            "free + (weight - 1) * (told - free)": "weight − 1 is the way on from the answer with the condition. From "
+            "the one without it is weight.",
+            "free + max(weight, 1.0) * (told - free)": "Weights below 1 do what 1 does. At 0 the condition is left "
+            "out, and between 0 and 1 one is between both answers.",
+            "noisy + free + weight * (told - free)": "The velocity was added to the noisy thing. Return the velocity "
+            "alone: stepping is the sampler's work.",
+            "network(noisy, time, weight * condition)": "You stretched the condition. Stretch the difference between "
+            "the two answers.",
+            "network(noisy, time, nothing + weight * (condition - nothing))": "You mixed the conditions and asked "
+            "once. Ask twice, and mix the answers.",
             "told + weight * (told - free)": "That is the other way of counting, in which 0 is the plain condition. "
             "Here 1 is, and 0 leaves it out: start at the answer without.",
             "told + weight * (free - told)": "Towards the wrong end: your weight 1 leaves the condition out. Start at "
@@ -132,6 +160,8 @@ guide = Check(
         "nothing.expand_as(condition)": {
             "torch.zeros_like(condition)": "Zeros stood for no condition. The vector for it is `nothing`.",
             "condition + nothing": "`nothing` was added to the condition. It takes its place.",
+            "torch.randn_like(condition)": "Random numbers stood for no condition. The vector for it is `nothing`.",
+            "condition - nothing": "`nothing` was taken away from the condition. It takes its place.",
             "condition * nothing": "The condition was multiplied by `nothing`. It takes its place."},
         "network(noisy, time, condition)": {
             "network(noisy, time, nothing.expand_as(condition))": "The condition never reached the network: it was "
@@ -198,14 +228,24 @@ kernel_distance = Check(
         lambda draw: of_two_sets("twelve and seven, far apart", draw, 12, 7, 3, 1.0),
         lambda draw: of_two_sets("two and twenty", draw, 2, 20, 8, 0.3),
         lambda draw: twice("a set and itself", draw(6, 5))),
-    gradients=True,
     hints=(
         "A function for the table of all pairs of two sets, and one for the mean of a set's own table without its "
         "diagonal. Then three terms.",
         "kernel(x, y) = (x @ y.T / x.shape[1] + 1) ** 3. Within a set of n: the table's sum less its diagonal's sum, "
         "over n · (n − 1). Between two sets: the plain mean, taken away twice."),
     misconceptions=edits({
+        "(x @ y.T / x.shape[1] + 1) ** 3": {
+            "(x @ y.T + 1) ** 3 / x.shape[1]": "You divided by d after the power. It is x·y that is divided by d."},
         "x @ y.T / x.shape[1] + 1": {
+            "(x @ y.T + 1) / x.shape[1]": "In the kernel the 1 was divided by d, too. Divide x·y by d, and then add 1.",
+            "x @ y.T / len(y) + 1": "In the kernel you divided by the number of pictures in the second set. d is how "
+            "many numbers a vector has.",
+            "x @ y.T / x.numel() + 1": "In the kernel you divided by all the numbers of a set. d is how many a single "
+            "vector has.",
+            "F.normalize(x, dim=1) @ F.normalize(y, dim=1).T + 1": "The kernel has the cosine. It wants the dot "
+            "product, over d.",
+            "torch.cdist(x, y) ** 2 / x.shape[1] + 1": "That is the squared distance of vectors. The kernel has their "
+            "dot product.",
             "x @ y.T + 1": "The division by d is missing in the kernel: (x·y/d + 1)³.",
             "x @ y.T / x.shape[1]": "The 1 is missing in the kernel: (x·y/d + 1)³.",
             "x @ y.T / len(x) + 1": "In the kernel you divided by the number of pictures. d is how many numbers a "
@@ -222,6 +262,14 @@ kernel_distance = Check(
             "one. Leave the diagonal out.",
             "(table.sum() - table.diagonal().sum()) / n ** 2": "The diagonal is left out of the sum but counted in the "
             "division: n · (n − 1) pairs are left.",
+            "(table.sum() - table.diagonal().sum()) / (n * (n - 1) / 2)": "You divided by half the number of pairs. "
+            "The table has each pair twice: n · (n − 1).",
+            "(table.sum() - table.diagonal().sum()) / (n - 1) ** 2": "You divided by (n − 1)². Each of n pictures has "
+            "n − 1 others: n · (n − 1).",
+            "table.sum() - table.diagonal().sum()": "Within a set the pairs were added up. Take their mean.",
+            "table.triu(1).mean()": "Half of the table was added up and divided by all n² places. Of a half there are "
+            "n · (n − 1) / 2 pairs.",
+            "table.triu().sum() / (n * (n - 1) / 2)": "triu() keeps the diagonal. triu(1) leaves it out.",
             "table.sum() / (n * (n - 1))": "The diagonal is left out of the division but not of the sum.",
             "(table.sum() - table.diagonal().sum()) / n": "You divided by n. There are n · (n − 1) pairs.",
             "(table.sum() - n) / (n * (n - 1))": "You took 1 for each picture beside itself. On the diagonal stands "
@@ -229,6 +277,22 @@ kernel_distance = Check(
             "table.triu(1).sum() / (n * (n - 1))": "You added up one half of the table and divided by the pairs of "
             "both. Of a half there are n · (n − 1) / 2."},
         WHOLE: {
+            "(within(one) + within(other)) / 2 - kernel(one, other).mean()": "That is half of it: both averages in "
+            "full, less twice the third.",
+            "(within(one) + within(other) - 2 * kernel(one, other).mean()) ** 2": "It was squared once more. The three "
+            "terms are the squared discrepancy already.",
+            "kernel(one, other).mean()": "Only the pairs between the sets were looked at. Two averages are missing.",
+            "within(one) + within(other) - 2 * within(torch.cat([one, other]))": "For the third average the sets were "
+            "thrown together, so that pairs of one set are among it.",
+            "within(one) + kernel(other, other).mean() - 2 * kernel(one, other).mean()": "In the second set each "
+            "picture was compared with itself, too. Leave out both diagonals.",
+            "within(one) + kernel(other, other).sum() / (len(other) * (len(other) - 1)) "
+            "- 2 * kernel(one, other).mean()":
+            "The second set's diagonal is still in its sum.",
+            "within(one) + within(other) * len(other) * (len(other) - 1) / len(one) / (len(one) - 1) "
+            "- 2 * kernel(one, other).mean()": "The second set's pairs were divided by the number of the first's.",
+            "within(one) + within(other) - 2 * kernel(one, other).sum() / (len(one) * (len(one) - 1))": "Between the "
+            "sets there are n · m pairs, and none is left out.",
             "within(one) + within(other) - kernel(one, other).mean()": "The pairs between the sets are taken away "
             "twice: sets of one source are to be at 0.",
             "within(one) + within(other) + 2 * kernel(one, other).mean()": "The pairs between the sets were added. "
@@ -246,6 +310,12 @@ kernel_distance = Check(
             "1000 * (within(one) + within(other) - 2 * kernel(one, other).mean())": "It was multiplied by 1,000. The "
             "lab does that when it prints."},
     }, versions={
+        "From the mean of the table you took the mean of its diagonal. Take sum from sum, and divide by what is left.":
+        lambda one, other: sum(kernel(x, x).mean() - kernel(x, x).diagonal().mean() for x in (one, other))
+        - 2 * kernel(one, other).mean(),
+        "The diagonal was subtracted from every row. Subtract its sum once.":
+        lambda one, other: sum((kernel(x, x) - kernel(x, x).diagonal()).sum() / (len(x) * (len(x) - 1))
+                               for x in (one, other)) - 2 * kernel(one, other).mean(),
         "Between the sets the diagonal was left out, too. There picture i of one is no more like picture i of the "
         "other than any: every pair counts.": pairs_left_out,
         "You cut the larger set to the size of the smaller. The sizes may differ.": cut_to_one_size,
@@ -258,12 +328,14 @@ kernel_distance = Check(
 
 def upsampler(noisy: Tensor, time: Tensor, small: Tensor, spoilt: Tensor) -> Tensor:
     """A network that looks at all its inputs."""
+    asked(noisy, time=time, spoilt=spoilt)
     larger = small.repeat_interleave(2, dim=-1).repeat_interleave(2, dim=-2)
     return 0.6 * noisy * per_thing(1 + time, noisy) - larger * per_thing(0.5 + spoilt**2, noisy)
 
 
 def of_the_small(noisy: Tensor, time: Tensor, small: Tensor, spoilt: Tensor) -> Tensor:
     """A network that says what it is fed."""
+    asked(noisy, time=time, spoilt=spoilt)
     return small.repeat_interleave(2, dim=-1).repeat_interleave(2, dim=-2)
 
 
@@ -297,6 +369,15 @@ def one_noise(
     return (said - velocity(picture, noise, time)).square().mean()
 
 
+def right_loss(
+    network: Any, picture: Tensor, noise: Tensor, time: Tensor, small_noise: Tensor, spoilt: Tensor
+) -> Tensor:
+    """As it should be."""
+    small = add_noise(reduce(picture, "b c (h two) (w too) -> b c h w", "mean", two=2, too=2), small_noise, spoilt)
+    said = network(add_noise(picture, noise, time), time, small, spoilt)
+    return (said - velocity(picture, noise, time)).square().mean()
+
+
 REDUCE = 'reduce(picture, "b c (h two) (w too) -> b c h w", "mean", two=2, too=2)'
 SAID = "network(add_noise(picture, noise, time), time, small, spoilt)"
 upsampler_loss = Check(
@@ -309,7 +390,7 @@ upsampler_loss = Check(
         lambda draw: two_sizes("as many pictures as pixels in a row", draw, 4, 4, 4),
         lambda draw: Case("not spoiled at all", upsampler, draw(2, 3, 4, 4), draw(2, 3, 4, 4), tensor([0.3, 0.8]),
                           draw(2, 3, 2, 2), torch.zeros(2))),
-    gradients=True,
+    laws=[trains_the_network(right_loss)],
     hints=(
         "The small picture first: averaged from the clean large one, then spoiled with its own noise at its own time. "
         "All else is lab 08's velocity_loss, for the large picture.",
@@ -329,6 +410,19 @@ upsampler_loss = Check(
             'reduce(picture, "b c (two h) (too w) -> b c h w", "mean", two=2, too=2)': "The blocks are cut wrongly: "
             "you averaged pixels that lie half a picture apart. In einops what varies faster stands last: (h two)."},
         "add_noise(small, small_noise, spoilt)": {
+            "(1 - spoilt)[:, None, None, None] * small + spoilt[:, None, None, None] * small_noise": "Small picture "
+            "and its noise were mixed along a straight line. add_noise turns from one to the other.",
+            "small + spoilt[:, None, None, None] * small_noise": "Noise was put on top of the whole small picture. "
+            "add_noise takes some of the picture away, too.",
+            "(1 - spoilt).sqrt()[:, None, None, None] * small + spoilt.sqrt()[:, None, None, None] * small_noise":
+            "The small picture's time was taken for a variance. add_noise knows how much is left at a time.",
+            "spoilt.cos()[:, None, None, None] * small + spoilt.sin()[:, None, None, None] * small_noise": "The small "
+            "picture's time was taken for an angle: π/2 is missing. add_noise has it.",
+            "add_noise(small, torch.randn_like(small), spoilt)": "You drew noise of your own for the small picture. It "
+            "is given: `small_noise`.",
+            "small_noise": "The network was fed bare noise for the small picture.",
+            "velocity(small, small_noise, spoilt)": "The network was fed a velocity for the small picture. Spoil it "
+            "with add_noise.",
             "small": "The small picture was not spoiled, so the network learns to trust every pixel of it.",
             "add_noise(small, small_noise, time)": "The small picture was spoiled by the large one's time. It has a "
             "time of its own, `spoilt`.",
@@ -336,6 +430,14 @@ upsampler_loss = Check(
             "add_noise(small_noise, small, spoilt)": "Small picture and its noise are swapped: at the time 0 all of it "
             "is picture."},
         SAID: {
+            "network(add_noise(picture, noise, spoilt), spoilt, small, spoilt)": "The large picture was noised by the "
+            "small one's time, and the network told so. The large one's is `time`.",
+            "network(picture + noise, time, small, spoilt)": "The large picture got its noise in full. How much of it, "
+            "`time` says.",
+            "network(add_noise(picture, small_noise.repeat_interleave(2, 2).repeat_interleave(2, 3), time), time, "
+            "small, spoilt)": "Both pictures were noised with the small one's noise. The large one's is `noise`.",
+            "network(add_noise(picture, noise, time), time, small, 1 - spoilt)": "The network was told how much of the "
+            "small picture's way is left. Tell it the time itself: spoilt.",
             "network(picture, time, small, spoilt)": "The network was shown the large picture without noise, which is "
             "what it is to find.",
             "network(noise, time, small, spoilt)": "The network was shown the bare noise. It is to see the noisy large "
@@ -351,12 +453,25 @@ upsampler_loss = Check(
             "network(add_noise(picture, noise, spoilt), time, small, spoilt)": "The large picture was noised by the "
             "small one's time."},
         "velocity(picture, noise, time)": {
+            "(noise - picture)": "noise − picture is the velocity on a straight line. This network turns.",
+            "(picture - noise)": "picture − noise is the way back on a straight line. The target is velocity(picture, "
+            "noise, time).",
+            "velocity(add_noise(picture, noise, time), noise, time)": "The target was made of the noisy picture. The "
+            "velocity is that from the clean one to the noise.",
+            "velocity(small, small_noise, spoilt)": "The network was held to the small picture's velocity. It says the "
+            "large one's.",
+            "small": "The network was held to what it is fed.",
             "velocity(picture, noise, spoilt)": "The target is the velocity at `time`, the large picture's.",
             "velocity(noise, picture, time)": "In the velocity picture and noise are swapped.",
             "noise": "The network was held to the noise. It says a velocity.",
             "picture": "The network was held to the clean picture. It says a velocity.",
             "add_noise(picture, noise, time)": "The network was held to the noisy picture, which it sees."},
         ".square().mean()": {
+            ".mean().square()": "The mean was squared. Square first: else errors of both signs cancel.",
+            ".square().sum() / len(picture)": "You divided by the number of pictures alone. Take the mean over all "
+            "numbers.",
+            ".square().mean() / 2": "Half of the mean came back.",
+            ".norm()": "That is the length of the error. Take the mean of its squares.",
             ".square().sum()": "The squares were added up. Take their mean.",
             ".abs().mean()": "You took absolute errors. Square them.",
             ".square().mean().sqrt()": "The root does not belong here: the mean of the squares.",
@@ -369,16 +484,6 @@ upsampler_loss = Check(
     }))  # fmt: skip
 
 # Both directions
-
-
-def drift(x: Tensor, time: Tensor) -> Tensor:
-    """A network whose answer depends on place and time."""
-    return 0.4 * x + per_thing(1 + 2 * time**2, x)
-
-
-def constant(x: Tensor, time: Tensor) -> Tensor:
-    """A network that says the same everywhere and always."""
-    return 0 * x + 0.5
 
 
 def times_of(x: Tensor, time: float) -> Tensor:
@@ -439,6 +544,34 @@ def velocity_for_noise(network: Any, x: Tensor, times: list[float]) -> Tensor:
     return x
 
 
+def told_once(network: Any, x: Tensor, times: list[float]) -> Tensor:
+    """A mistake: the network is asked at the beginning only."""
+    said = network(x, times_of(x, times[0]))
+    for now, then in pairwise(times):
+        x = add_noise(*clean_and_noise(x, said, times_of(x, now)), times_of(x, then))
+    return x
+
+
+def guarded(network: Any, x: Tensor, times: list[float]) -> Tensor:
+    """A mistake: finds no noise at the time 0, and says 0."""
+    for now, then in pairwise(times):
+        clean, noise = clean_and_noise(x, network(x, times_of(x, now)), times_of(x, now))
+        x = add_noise(clean, noise * (now > 0), times_of(x, then))
+    return x
+
+
+def turning(angle: Any) -> Any:
+    """A mistake: another angle, of the number of steps and their ends."""
+
+    def walked(network: Any, x: Tensor, times: list[float]) -> Tensor:
+        for now, then in pairwise(times):
+            turn = angle(now, then, times)
+            x = math.cos(turn) * x + math.sin(turn) * network(x, times_of(x, now))
+        return x
+
+    return walked
+
+
 def one_leap(network: Any, x: Tensor, times: list[float]) -> Tensor:
     """A mistake: from the first time to the last at once."""
     at = times_of(x, times[0])
@@ -462,6 +595,12 @@ walk = Check(
     misconceptions=edits({
         "torch.full((len(x),), now, device=x.device)": {
             "torch.full((len(x),), 1.0 - now, device=x.device)": "Time was turned round: noise is at 1.",
+            "torch.full((len(x),), times[0], device=x.device)": "Every step was said to begin at the first time. It "
+            "begins where x stands: now.",
+            "torch.full((len(x),), times[-1], device=x.device)": "Every step was said to begin at the last time. It "
+            "begins where x stands: now.",
+            "torch.full((len(x),), now * math.pi / 2, device=x.device)": "A time was turned into an angle. The network "
+            "and clean_and_noise take times from 0 to 1.",
             "torch.full((len(x),), (now + then) / 2, device=x.device)": "The network was asked half-way through the "
             "step. Ask where x stands: now."},
         "clean, noise = clean_and_noise(x, network(x, at), at)": {
@@ -469,6 +608,8 @@ walk = Check(
             "time of the step's end. Tell it where x stands: now.",
             "noise, clean = clean_and_noise(x, network(x, at), at)": "Clean thing and noise are swapped. "
             "clean_and_noise gives the clean thing first.",
+            "clean, noise = x, network(x, at)": "x was taken for the clean thing and the velocity for the noise. "
+            "clean_and_noise finds both.",
             "clean, noise = clean_and_noise(network(x, at), x, at)": "clean_and_noise takes the noisy thing first, "
             "then the velocity.",
             "clean, noise = clean_and_noise(x, -network(x, at), at)": "The velocity has the wrong sign. In either "
@@ -477,15 +618,52 @@ walk = Check(
             "add_noise(clean, noise, at)": "Nothing moves: clean thing and noise are told apart and put together "
             "again at one and the same time. Put them together for `then`.",
             "clean": "The guess of the clean thing came back. Put it together with the noise, for `then`.",
+            "add_noise(clean, torch.randn_like(x), torch.full_like(at, then))": "You drew fresh noise. DDIM goes on "
+            "with the noise that it found, so the way back leads home.",
+            "clean + noise": "Clean thing and noise were added in full. How much of each, `then` says: add_noise.",
+            "(1 - then) * clean + then * noise": "Clean thing and noise were mixed along a straight line. add_noise "
+            "turns from one to the other.",
+            "math.sqrt(1 - then) * clean + math.sqrt(then) * noise": "The time was taken for a variance. add_noise "
+            "knows how much is left at a time.",
+            "math.cos(then) * clean + math.sin(then) * noise": "The next time was taken for an angle: π/2 is missing. "
+            "add_noise has it.",
+            "x + (then - now) * (noise - clean)": "noise − clean is the velocity on a straight line. Put both together "
+            "at the next time: add_noise.",
+            "x + (then - now) * noise": "A step's length of noise was put on x. Put clean thing and noise together at "
+            "the next time.",
+            "clean + math.sin(then * math.pi / 2) * noise": "The clean thing came in full. add_noise takes some of it "
+            "away at the next time.",
+            "add_noise(clean, noise, torch.full_like(at, times[-1]))": "Every step leapt to the last time. It ends at "
+            "then.",
             "add_noise(x, noise, torch.full_like(at, then))": "Noise was put on x, which has some already. It goes on "
             "the clean thing."},
         "pairwise(times)": {
+            "pairwise(torch.linspace(times[0], times[-1], len(times)).tolist())": "You made the steps equal. They are "
+            "as long as the given times say.",
+            "pairwise(torch.linspace(0, 1, len(times)).tolist())": "You walked from 0 to 1 in equal steps, whatever "
+            "times were given.",
+            "pairwise(torch.linspace(1, 0, len(times)).tolist())": "You walked from 1 to 0 in equal steps, whatever "
+            "times were given.",
             "pairwise(sorted(times))": "The times were sorted, so it always walks up to the noise.",
             "pairwise(sorted(times, reverse=True))": "The times were sorted, so it always walks down to the picture.",
             "pairwise(times[1:])": "The first step is missing.",
             "pairwise(times[:-1])": "The last step is missing."},
     }, versions={
         "Every step began at the first x again. Go on from where the last one ended.": always_the_first,
+        "The network was asked once, about the first x. Ask it anew at each step.": told_once,
+        "At time 0 the noise came out as 0. No division finds any in x, guarded or not; the velocity says it.":
+        guarded,
+        "The turn lacks π/2: from 0 to 1 it is a quarter turn.": turning(lambda now, then, times: then - now),
+        "From 0 to 1 you made half a turn. It is a quarter turn: π/2.":
+        turning(lambda now, then, times: (then - now) * math.pi),
+        "Every step turned equally far, whatever the times between.":
+        turning(lambda now, then, times: (times[-1] - times[0]) / (len(times) - 1) * math.pi / 2),
+        "Every step turned equally far, and always down, as if all began at 1 and ended at 0.":
+        turning(lambda now, then, times: -math.pi / 2 / (len(times) - 1)),
+        "Steps up were left out. It goes in either direction.":
+        turning(lambda now, then, times: min(then - now, 0) * math.pi / 2),
+        "Steps down were left out. It goes in either direction.":
+        turning(lambda now, then, times: max(then - now, 0) * math.pi / 2),
         "At time 0 you divide by zero, and all is lost from there. clean_and_noise says the noise without a "
         "division.": by_division,
         "The guess was clamped to −1 … 1. Then clean thing and noise do not make x any more, and the way back is not "

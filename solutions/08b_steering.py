@@ -100,7 +100,7 @@ def drop_condition(condition, nothing, chance, share):
 
     condition: [batch, dim]; nothing: [dim], stands for no condition
     chance: [batch], random numbers from 0 (possible) to 1 (never reached); share: a number, 0 to 1
-    returns [batch, dim]. Replaced are those whose chance is below the share: with 0 none, with 1 all
+    returns [batch, dim]. Replaced are those whose chance is below the share
     """
     ### BEGIN SOLUTION
     dropped = chance < share
@@ -830,7 +830,8 @@ claim("grain: distance when told of it, less that when told that all is clean",
 # %% id="fig-spoil" tags=["nbval-ignore-output"]
 rows = [(drawn, "as drawn, 16 pixels"), (middle_sized["as drawn", 0], "spoilt by 0"),
         (middle_sized["as drawn", 0.3], "spoilt by 0.3"), (fed["with grain"], "with grain"),
-        (middle_sized["with grain", 0], "told: clean"), (only_told["with grain", 0.15], "told 0.15")]
+        (middle_sized["with grain", 0], "told: clean"),
+        (only_told["with grain", 0.15], "told 0.15")]
 figure, panels = plt.subplots(len(rows), 1, figsize=(9.0, 4.3))
 for panel, (some, label) in zip(panels, rows):
     strip(panel, some[:SHOWN], label)

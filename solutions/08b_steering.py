@@ -926,7 +926,7 @@ show(figure, alt="The 64 drawings twice at 64 pixels. Left, plainly enlarged, al
      "smudge at 16 pixels is a sharp smudge now.")
 
 # %% [markdown] id="cascade-read"
-# By CLIP's cuttings the cascade is much nearer to real pictures than all that is plainly enlarged. And so is the filter! What CLIP sees of cuttings at 64 pixels is, for the most part, whether they are sharp. The second judge sees nothing else: larger pixels have nearly the edges of real ones, all in the wrong places. Only the third, who has the truth, tells the cascade from the filter: what it adds is, a little more often, what was there. It is a little, and it cannot be much: most of what 64 pixels show, 16 do not say.
+# By CLIP's cuttings the cascade is much nearer to real pictures than all that is plainly enlarged. And so is the filter! What CLIP sees of cuttings at 64 pixels is, for the most part, whether they are sharp. The second judge sees nothing else: repeated pixels (“nearest”) have nearly the edges of real ones, all in the wrong places. Only the third, who has the truth, tells the cascade from the filter: what it adds is, a little more often, what was there. It is a little, and it cannot be much: most of what 64 pixels show, 16 do not say.
 #
 # What the cascade cannot do is to mend. A thing that was drawn wrong at 16 pixels is drawn wrong at 64, only more sharply, and now and then a thing that was right gets worse: look for the signs. Sharp pictures look more convincing than they are; a judge who sees edges falls for it, too.
 #

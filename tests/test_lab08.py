@@ -4,9 +4,11 @@ import math
 
 import pytest
 import torch
+from cells import answered
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from squint.checks.engine import judge
 from squint.checks.lab08 import CHECKS
 from squint.models import diffusion
 
@@ -166,3 +168,13 @@ def test_no_other_guess_has_a_smaller_error():
 
     for other in (best + 0.1, best - 0.1, 0.9 * best, 1.1 * best, known[torch.cdist(noisy, known).argmin(dim=1)]):
         assert error(best) < error(other)
+
+
+def test_another_name_put_in_tells_no_second_mistake():
+    """With clean in the place of time the network would be held to the clean thing; but that is not what was done."""
+    code = (
+        "def velocity_loss(network, clean, noise, time):\n    kept = alpha_bar(time)\n    noisy = add_noise(clean, noise, kept)\n"
+        "    target = time\n    return (network(noisy, time) - target).square().mean()"
+    )
+    hint = judge(CHECKS["velocity_loss"], answered("08", "velocity_loss", code)).hint
+    assert hint and "held to the clean thing" not in hint

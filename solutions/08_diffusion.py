@@ -906,7 +906,7 @@ show(figure, alt="Left 64 drawn faces, mostly yellow discs with eyes and mouths,
 # %% [markdown] id="memory-text"
 # ## 8 · Does it recite?
 #
-# Faces, most of them; some are a smudge. And mind which: of the training pictures about one in six is of another colour, green or red or grey, a ghost or a robot. Among the drawings these are smudges or do not come: the rare heap again.
+# Faces, most of them; some are a smudge. And mind which: on the right some are of another colour, green or red or grey, a ghost or a robot. Among the drawings these are smudges or do not come: the rare heap again.
 #
 # Are they *its* faces? We know what reciting looks like. Ask of each drawing how near the nearest training picture is, and compare with real faces of other concepts, of which none was trained on: these are as near as real faces happen to be. A drawing that is nearer than 95 in 100 of them are is **suspicious**. By chance that would be 5 % of the drawings.
 #
